@@ -1,0 +1,36 @@
+# Two commands matter: `make book` and `make test`. Each makes the environment it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+.DEFAULT_GOAL := help
+.PHONY: help book test pairs lab clean
+
+help: ## what each command does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
+
+book: $(READY) ## execute what changed, build the site, say where to open it
+	@$(BIN)/sportsml book
+
+test: $(READY) ## lint, unit tests, pairs in step, nbval, the site from clean, every page in a browser
+	@begun=$$(date +%s); $(BIN)/python -m pytest; status=$$?; \
+	echo "make test took $$(( $$(date +%s) - begun )) s"; exit $$status
+
+pairs: $(READY) ## after editing notebooks/*.py: write the .ipynb anew, with its checked numbers
+	@$(BIN)/sportsml pairs
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+clean: ## remove what was built; the environment, the data and runs/ stay
+	rm -rf _build
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Making the environment in $(VENV) (a few minutes and 2 GB, once) ..."
+	@begun=$$(date +%s); test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on \
+	  -c constraints.txt -e '.[book,lab,test]' > $(VENV)/install.log 2>&1 \
+	|| { tail -20 $(VENV)/install.log; echo "The installation failed; all of it: $(VENV)/install.log"; exit 1; }; \
+	touch $(READY); echo "environment ready in $$(( $$(date +%s) - begun )) s"

@@ -1,0 +1,55 @@
+"""What every test may use, and the one rule about data: in CI nothing that needs it skips."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sportsml_lite.collect import fetch
+from sportsml_lite.errors import UserError
+
+ROOT = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """``data_folder(name)``: the folder of a real data set below ``SPORTSML_DATA``.
+
+    Without the data a test skips and says so; where ``CI`` is set nothing that needs it may skip.
+    """
+
+    def locate(name: str) -> Path:
+        home = os.environ.get("SPORTSML_DATA", "")
+        folder = Path(home) / name
+        if home and folder.is_dir():
+            return folder
+        reason = f"needs the data set {name!r} in a folder named by SPORTSML_DATA"
+        if os.environ.get("CI") == "true" and home:
+            pytest.fail(f"{reason}; found {home!r} without it")
+        pytest.skip(reason)
+
+    return locate
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+def pytest_sessionstart(session):
+    """The checked numbers of chapter 1 come from the real examples: fetch them once."""
+    if not hasattr(session.config, "workerinput") and fetch.locate("device_files") is None:
+        try:
+            fetch.fetch("device_files")
+        except UserError as error:
+            print(error)
+
+
+def pytest_collection_modifyitems(items):
+    """Offline and without the real examples, the numbers of chapter 1 cannot be compared."""
+    if fetch.locate("device_files") is None:
+        skip = pytest.mark.skip(reason="the device examples could not be fetched")
+        for item in items:
+            if item.path.name.startswith("01_"):
+                item.add_marker(skip)

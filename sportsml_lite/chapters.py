@@ -1,0 +1,235 @@
+"""The chapters: where they are, their parameters, and the pair .py + .ipynb."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import io
+import math
+import re
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+
+from sportsml_lite.errors import UserError
+
+PACKAGE = Path(__file__).parent
+
+
+def project_root() -> Path:
+    """The checkout with ``notebooks/``: around the package, else around the working directory."""
+    here = Path.cwd()
+    for folder in (PACKAGE.parent, here, *here.parents):
+        if (folder / "notebooks").is_dir() and (folder / "_config.yml").is_file():
+            return folder
+    raise UserError(
+        "the book's notebooks are not here: run the command inside a clone of the repository"
+    )
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One name of a chapter's parameters cell; ``comment`` gives its unit, range and meaning."""
+
+    name: str
+    default: object
+    comment: str
+
+    def read(self, text: str):
+        """The value that ``text`` stands for, with the default's type; UserError otherwise."""
+        kind = type(self.default)
+        try:
+            value = _READERS[kind](text)
+        except (ValueError, SyntaxError):
+            raise UserError(
+                f"parameter {self.name!r}: {text!r} is no {_KIND_NAMES[kind]} "
+                f"(default {self.default!r}; {self.comment})"
+            ) from None
+        self._check_range(value)
+        return value
+
+    def _check_range(self, value) -> None:
+        allowed = self.comment.split(":")[0]
+        span = re.search(r"(-?\d[\d.e+-]*) to (-?\d[\d.e+-]*)", allowed)
+        if span and isinstance(value, (int, float)):
+            low, high = map(float, span.groups())
+            if not low <= value <= high:
+                raise UserError(f"parameter {self.name!r}: {value} is outside {span.group()}")
+        choices = re.findall(r"'([^']*)'", allowed)
+        if choices and isinstance(value, str) and value not in choices:
+            near = difflib.get_close_matches(value, choices, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UserError(f"parameter {self.name!r}: {value!r} is not {allowed.strip()}{hint}")
+
+
+def _read_list(text: str) -> list:
+    value = ast.literal_eval(text)
+    if not isinstance(value, list):
+        raise ValueError(text)
+    return value
+
+
+def _read_flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _read_finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError(text)
+    return float(text)
+
+
+_READERS = {int: int, float: _read_finite, str: str, bool: _read_flag, list: _read_list}
+_KIND_NAMES = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "true or false",
+    list: "list such as [0, 1]",
+}
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One notebook: ``source`` (py:percent) and ``pair`` (the .ipynb made from it)."""
+
+    source: Path
+
+    @property
+    def name(self) -> str:
+        return self.source.stem
+
+    @property
+    def pair(self) -> Path:
+        return self.source.with_suffix(".ipynb")
+
+    def notebook(self):
+        """The source as a notebook without outputs (``nbformat.NotebookNode``)."""
+        import jupytext
+
+        return jupytext.read(self.source)
+
+    def parameters(self) -> dict[str, Parameter]:
+        """The names in the parameters cell, with default and comment."""
+        for cell in self.notebook().cells:
+            if "parameters" in cell.metadata.get("tags", []):
+                return _read_parameters(cell.source, self.source.name)
+        raise UserError(f"{self.source.name}: no cell is tagged 'parameters'")
+
+
+def _read_parameters(code: str, where: str) -> dict[str, Parameter]:
+    comments = {
+        token.start[0]: token.string.lstrip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(code).readline)
+        if token.type == tokenize.COMMENT
+    }
+    found = {}
+    for line in ast.parse(code).body:
+        try:
+            name, default = line.targets[0].id, ast.literal_eval(line.value)
+        except (AttributeError, ValueError):
+            raise UserError(
+                f"{where}: the parameters cell may hold literals only, found {ast.unparse(line)!r}"
+            ) from None
+        found[name] = Parameter(name, default, comments.get(line.end_lineno, ""))
+    return found
+
+
+def chapters(root: Path | None = None) -> list[Chapter]:
+    """All chapters, in the order of their numbers."""
+    folder = (root or project_root()) / "notebooks"
+    return [Chapter(path) for path in sorted(folder.glob("[0-9][0-9]_*.py"))]
+
+
+def find(name: str) -> Chapter:
+    """The chapter called ``1``, ``01``, ``01_collect`` or by the path of either file."""
+    known = chapters()
+    stem = Path(name).stem if name.endswith((".py", ".ipynb")) else name
+    for chapter in known:
+        number, _, topic = chapter.name.partition("_")
+        if stem in (chapter.name, topic, number, number.lstrip("0")):
+            return chapter
+    names = [chapter.name for chapter in known]
+    near = difflib.get_close_matches(stem, names + [n[3:] for n in names], 1, 0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise UserError(f"no chapter {name!r}{hint} Chapters: {', '.join(names)}")
+
+
+def check(chapter: Chapter, given: dict[str, str]) -> dict[str, object]:
+    """Values for the parameters ``given`` as text, each checked by name, type, range and path.
+
+    Raises
+    ------
+    UserError naming the parameter, with the nearest valid name or the allowed values
+    """
+    known = chapter.parameters()
+    values = {}
+    for name, text in given.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UserError(
+                f"chapter {chapter.name} has no parameter {name!r}{hint} "
+                f"Parameters: {', '.join(known)}"
+            )
+        values[name] = known[name].read(text)
+        if name == "data_dir" and values[name]:
+            values[name] = str(_folder(values[name]))
+    return values
+
+
+def _folder(text: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if not path.is_dir():
+        kind = "is a file; name the folder around it" if path.exists() else "does not exist"
+        raise UserError(f"parameter 'data_dir': {text} {kind}")
+    return path
+
+
+# --- the pair ------------------------------------------------------------------------------------
+
+
+def pair_text(chapter: Chapter, executed: dict | None = None) -> str:
+    """Text of the paired .ipynb: the source, and the outputs of its check cells.
+
+    Parameters
+    ----------
+    executed : notebook that gives the check cells' outputs; None takes those of the present pair,
+        as long as the cell is still the same
+    """
+    import nbformat
+
+    notebook = chapter.notebook()
+    outputs = _check_outputs(executed or _read_pair(chapter))
+    for index, cell in enumerate(notebook.cells):
+        cell.id = f"{chapter.name}-{index:02d}"
+        if cell.cell_type == "code" and cell.source in outputs:
+            cell.execution_count = 1  # nbval compares a cell only if it counts as executed
+            cell.outputs = outputs[cell.source]
+    notebook.metadata = nbformat.from_dict(
+        {
+            "jupytext": {"formats": "ipynb,py:percent"},
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return nbformat.writes(notebook) + "\n"
+
+
+def _read_pair(chapter: Chapter):
+    import nbformat
+
+    if not chapter.pair.is_file():
+        return nbformat.v4.new_notebook()
+    return nbformat.read(chapter.pair, as_version=4)
+
+
+def _check_outputs(notebook: dict) -> dict[str, list]:
+    return {
+        cell.source: cell.outputs
+        for cell in notebook["cells"]
+        if "check" in cell.metadata.get("tags", []) and cell.outputs
+    }

@@ -1,0 +1,69 @@
+"""One number, recorded once: prose prints it, a sweep tabulates it, nbval compares it."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+from sportsml_lite.errors import UserError
+
+# The prefix with which MyST-NB's ``{glue:text}`` role and papermill's tools know a recorded value.
+PREFIX = "application/papermill.record/"
+
+
+def record(name: str, value: float | str, digits: int | None = None) -> None:
+    """Record a value of the executed notebook under a name that is unique in the chapter.
+
+    The value is stored as it is printed, so that a page, a sweep and nbval see the same number.
+    Round to what holds on every computer: the last digits of a sum depend on the processor.
+
+    Parameters
+    ----------
+    name : a Python identifier, e.g. ``"marathon_hours"``
+    value : number or text
+    digits : decimals kept; required for a number that is not whole
+
+    Raises
+    ------
+    UserError if the name is no identifier, or a fraction comes without ``digits``
+    """
+    from IPython.display import display
+
+    if not name.isidentifier():
+        raise UserError(f"record: {name!r} is no name; use letters, digits and _")
+    text = _printed(name, value, digits)
+    note = {"name": name, "mime_prefix": PREFIX}
+    display({PREFIX + "text/plain": text}, raw=True, metadata={"scrapbook": note})
+
+
+def _printed(name: str, value: float | str, digits: int | None) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Integral) and digits is None:
+        return str(int(value))
+    if not isinstance(value, Real):
+        raise UserError(f"record({name!r}): {type(value).__name__} is neither a number nor text")
+    if digits is None:
+        raise UserError(f"record({name!r}): say how many digits of {value} hold everywhere")
+    text = f"{float(value):.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text  # no "-0.00"
+
+
+def recorded(notebook: dict) -> dict[str, float | str]:
+    """All recorded values of an executed notebook, by name, in order; numbers as numbers."""
+    values = {}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            note = output.get("metadata", {}).get("scrapbook")
+            if note:
+                text = output["data"][note["mime_prefix"] + "text/plain"]
+                values[note["name"]] = _number_or_text("".join(text))
+    return values
+
+
+def _number_or_text(text: str) -> float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,242 @@
+"""The words of the book: tables, columns, units and plausible ranges.
+
+Every loader returns these tables, every figure labels its axes with these units, and every model
+reads these names. A missing value is NaN, never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from sportsml_lite.errors import UserError
+
+TIME = "datetime64[us, UTC]"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its unit, dtype and plausible closed range (None: no limit)."""
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    required: bool = True
+    nullable: bool = True
+
+
+def _key(name: str, meaning: str) -> Column:
+    return Column(name, "str", "", meaning, nullable=False)
+
+
+ATHLETES = (
+    _key("athlete_id", "athlete"),
+    Column("sex", "str", "", "sex, 'm' or 'f'"),
+    Column("age_y", "float64", "years", "age", 5, 110),
+    Column("mass_kg", "float64", "kg", "body mass", 15, 250),
+    Column("height_cm", "float64", "cm", "height", 80, 250),
+    Column("hr_rest_bpm", "float64", "bpm", "resting heart rate", 25, 120),
+    Column("hr_max_bpm", "float64", "bpm", "maximal heart rate", 100, 240),
+    Column(
+        "vo2max_ml_kg_min", "float64", "mL/kg/min", "maximal oxygen uptake", 10, 100, required=False
+    ),
+    Column("vt1", "float64", "m/s or W", "first ventilatory threshold", 0, 1000, required=False),
+    Column("vt2", "float64", "m/s or W", "second ventilatory threshold", 0, 1000, required=False),
+)
+
+SESSIONS = (
+    _key("session_id", "session"),
+    _key("athlete_id", "athlete"),
+    Column("start", TIME, "UTC", "start of the session", nullable=False),
+    Column("sport", "str", "", "sport, in lower case"),
+    Column("duration_s", "float64", "s", "duration with the timer running", 0, 7 * 86400),
+    Column("distance_m", "float64", "m", "distance", 0, 2e6),
+    Column("steps", "float64", "", "steps", 0, 1e6),
+    Column("hr_mean_bpm", "float64", "bpm", "mean heart rate", 25, 240),
+    Column("hr_max_bpm", "float64", "bpm", "highest heart rate", 25, 240),
+    Column("speed_mean_mps", "float64", "m/s", "mean speed", 0, 40),
+    Column("power_mean_w", "float64", "W", "mean mechanical power", 0, 2500),
+    Column("elevation_gain_m", "float64", "m", "metres climbed", 0, 20000),
+    Column("rpe", "float64", "CR10", "rating of perceived exertion", 0, 10),
+    Column("effect", "float64", "0-5", "training effect", 0, 5),
+    Column("effect_name", "str", "", "whose effect it is: 'simulated', 'device' or missing"),
+    Column("source", "str", "", "file or data set the session came from"),
+)
+
+STREAMS = (
+    _key("session_id", "session"),
+    Column("t_s", "float64", "s", "time since the start of the session", 0, nullable=False),
+    Column("hr_bpm", "float64", "bpm", "heart rate", 25, 240),
+    Column("speed_mps", "float64", "m/s", "speed", 0, 40),
+    Column("power_w", "float64", "W", "mechanical power", 0, 2500),
+    Column("cadence_spm", "float64", "per min", "steps or strokes a minute", 0, 300),
+    Column(
+        "cadence_rpm", "float64", "per min", "crank revolutions a minute", 0, 250, required=False
+    ),
+    Column("altitude_m", "float64", "m", "altitude", -500, 9000),
+    Column("distance_m", "float64", "m", "distance since the start", 0, 2e6),
+    Column("lat_deg", "float64", "°", "latitude (private)", -90, 90, required=False),
+    Column("lon_deg", "float64", "°", "longitude (private)", -180, 180, required=False),
+    Column("vo2_ml_kg_min", "float64", "mL/kg/min", "oxygen uptake", 0, 120, required=False),
+    Column("label", "str", "", "label of the second", required=False),
+)
+
+TABLES = {"athletes": ATHLETES, "sessions": SESSIONS, "streams": STREAMS}
+
+
+def columns(table: str) -> dict[str, Column]:
+    """Columns of ``'athletes'``, ``'sessions'`` or ``'streams'`` by name."""
+    if table not in TABLES:
+        raise UserError(f"unknown table {table!r}: choose one of {', '.join(TABLES)}")
+    return {column.name: column for column in TABLES[table]}
+
+
+def axis_label(table: str, name: str) -> str:
+    """Axis label with its unit, e.g. ``'heart rate (bpm)'``."""
+    column = columns(table)[name]
+    return f"{column.meaning} ({column.unit})" if column.unit else column.meaning
+
+
+def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """A copy with the contract's columns, order and dtypes; absent columns become missing.
+
+    Columns that the contract does not know are kept, after the others. Values are not judged here:
+    see :func:`validate` for ranges, and ``prepare`` for cleaning.
+    """
+    known = columns(table)
+    wanted = [name for name, c in known.items() if c.required or name in frame]
+    out = {}
+    for name in wanted:
+        dtype = known[name].dtype
+        if name not in frame:
+            missing = None if dtype == "str" else pd.NaT if dtype == TIME else np.nan
+            out[name] = pd.Series(missing, index=frame.index, dtype=dtype)
+        else:
+            out[name] = frame[name].astype(dtype)
+    rest = {name: frame[name] for name in frame if name not in known}
+    return pd.DataFrame(out | rest, index=frame.index)
+
+
+def validate(frame: pd.DataFrame, table: str, where: str) -> pd.DataFrame:
+    """Check a table against the contract with pandera; return it unchanged.
+
+    Parameters
+    ----------
+    frame : table to check
+    table : ``'athletes'``, ``'sessions'`` or ``'streams'``
+    where : what the error names, e.g. a file
+
+    Raises
+    ------
+    UserError naming ``where``, the column, the first bad row and the allowed range
+    """
+    import pandera.pandas as pa
+
+    checks = {}
+    for name, c in columns(table).items():
+        limits = []
+        if c.low is not None:
+            limits.append(pa.Check.ge(c.low))
+        if c.high is not None:
+            limits.append(pa.Check.le(c.high))
+        checks[name] = pa.Column(
+            c.dtype, limits, nullable=c.nullable, required=c.required, unique=False
+        )
+    try:
+        return pa.DataFrameSchema(checks).validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        raise UserError(_explain(error.failure_cases.iloc[0], table, where)) from None
+
+
+def _explain(case: pd.Series, table: str, where: str) -> str:
+    known = columns(table)
+    column = case["column"] if case["column"] in known else case["failure_case"]
+    if case["check"] == "column_in_dataframe":
+        return f"{where}: column {column!r} is missing; add it, empty where nothing was measured"
+    c = known[column]
+    row = "" if pd.isna(case["index"]) else f", row {case['index']}"
+    if str(case["check"]).startswith("dtype"):
+        return f"{where}: column {column!r} holds {case['failure_case']}, expected {c.dtype}"
+    if case["check"] == "not_nullable":
+        return f"{where}{row}: column {column!r} is empty; every row needs a {c.meaning}"
+    span = (
+        f"{'-∞' if c.low is None else f'{c.low:g}'} to {'∞' if c.high is None else f'{c.high:g}'}"
+    )
+    return (
+        f"{where}{row}: {column} = {case['failure_case']} {c.unit} is outside {span}; "
+        "correct it or leave it empty"
+    )
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Pieces of equal length cut from recordings, checked when made.
+
+    X : (N, C, T) float32, NaN where nothing was measured and in padding
+    mask : (N, T) bool, False in padding
+    y : (N,) int position in ``classes``, or float where there are no classes
+    athlete, recording : (N,) str; a recording belongs to one athlete
+    t0_s : (N,) float, begin of the window on its recording's clock
+    channels : C names; classes : names, empty for a regression; rate_hz : samples a second
+
+    Raises
+    ------
+    UserError naming the field that does not fit
+    """
+
+    X: np.ndarray
+    mask: np.ndarray
+    y: np.ndarray
+    athlete: np.ndarray
+    recording: np.ndarray
+    t0_s: np.ndarray
+    channels: tuple[str, ...]
+    classes: tuple[str, ...]
+    rate_hz: float
+
+    def __post_init__(self):
+        X = self.X
+        if X.ndim != 3 or X.dtype != np.float32:
+            raise UserError(f"windows: X is {X.dtype} {X.shape}; give float32 (N, C, T)")
+        n, c, t = X.shape
+        wanted = {"mask": (n, t)} | dict.fromkeys(("y", "athlete", "recording", "t0_s"), (n,))
+        for name, shape in wanted.items():
+            if getattr(self, name).shape != shape:
+                found = getattr(self, name).shape
+                raise UserError(f"windows: {name} has shape {found}; X {X.shape} asks for {shape}")
+        if self.mask.dtype != bool:
+            raise UserError(f"windows: mask is {self.mask.dtype}; give bool, False in padding")
+        if len(set(self.channels)) != c or len(self.channels) != c:
+            raise UserError(f"windows: X has {c} channels, named {self.channels}; name each once")
+        if not self.rate_hz > 0:
+            raise UserError(f"windows: rate_hz = {self.rate_hz}; give samples a second, above 0")
+        self._check_target()
+        owners = pd.DataFrame({"r": self.recording, "a": self.athlete}).drop_duplicates()["r"]
+        if owners.duplicated().any():
+            shared = owners[owners.duplicated()].iloc[0]
+            raise UserError(f"windows: recording {shared!r} has two athletes; rename one of them")
+
+    def _check_target(self):
+        if not self.classes and self.y.dtype.kind != "f":
+            raise UserError(f"windows: y is {self.y.dtype} without classes; give float or classes")
+        if self.classes and self.y.dtype.kind != "i":
+            raise UserError(f"windows: y is {self.y.dtype}; give the position in classes as int")
+        if (
+            self.classes
+            and len(self.y)
+            and not 0 <= self.y.min() <= self.y.max() < len(self.classes)
+        ):
+            raise UserError(f"windows: y has values outside 0 to {len(self.classes) - 1}")
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: np.ndarray) -> Windows:
+        """The windows at ``rows``, an index or a (N,) bool array."""
+        each = ("X", "mask", "y", "athlete", "recording", "t0_s")
+        return replace(self, **{name: getattr(self, name)[rows] for name in each})
