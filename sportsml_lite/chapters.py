@@ -176,16 +176,15 @@ def check(chapter: Chapter, given: dict[str, str]) -> dict[str, object]:
             )
         values[name] = known[name].read(text)
         if name == "data_dir" and values[name]:
-            values[name] = str(_folder(values[name]))
+            _check_folder(values[name])
     return values
 
 
-def _folder(text: str) -> Path:
-    path = Path(text).expanduser().absolute()
+def _check_folder(text: str) -> None:
+    path = Path(text).expanduser()
     if not path.is_dir():
         kind = "is a file; name the folder around it" if path.exists() else "does not exist"
         raise UserError(f"parameter 'data_dir': {text} {kind}")
-    return path
 
 
 # --- the pair ------------------------------------------------------------------------------------

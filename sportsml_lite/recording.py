@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from numbers import Integral, Real
 
 from sportsml_lite.errors import UserError
@@ -32,7 +33,8 @@ def record(name: str, value: float | str, digits: int | None = None) -> None:
         raise UserError(f"record: {name!r} is no name; use letters, digits and _")
     text = _printed(name, value, digits)
     note = {"name": name, "mime_prefix": PREFIX}
-    display({PREFIX + "text/plain": text}, raw=True, metadata={"scrapbook": note})
+    # The role evaluates what it prints as a literal: in quotes, "0.50" keeps its last digit.
+    display({PREFIX + "text/plain": repr(text)}, raw=True, metadata={"scrapbook": note})
 
 
 def _printed(name: str, value: float | str, digits: int | None) -> str:
@@ -56,7 +58,7 @@ def recorded(notebook: dict) -> dict[str, float | str]:
             note = output.get("metadata", {}).get("scrapbook")
             if note:
                 text = output["data"][note["mime_prefix"] + "text/plain"]
-                values[note["name"]] = _number_or_text("".join(text))
+                values[note["name"]] = _number_or_text(ast.literal_eval("".join(text)))
     return values
 
 

@@ -68,7 +68,7 @@ def dependencies(chapter: Chapter, values: dict[str, object]) -> dict[str, str]:
     settings = {name: p.default for name, p in chapter.parameters().items()} | values
     inputs["parameters"] = json.dumps(settings, sort_keys=True)
     own = str(settings["data_dir"])
-    folder = Path(own) if own else fetch.locate(str(settings["dataset"]))
+    folder = Path(own).expanduser() if own else fetch.locate(str(settings["dataset"]))
     inputs["data"] = fetch.fingerprint(folder) if folder else "none"
     inputs["python"] = platform.python_version()
     for name in NUMERIC:
@@ -111,6 +111,7 @@ def execute(chapter: Chapter, values: dict[str, object], output: Path, progress:
             parameters=values,
             progress_bar=progress,
             cwd=str(Path.cwd()),
+            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own notices help no reader
         )
     except PapermillExecutionError as error:
         if error.ename.endswith(("UserError", "DeviceFileError")):

@@ -52,7 +52,7 @@ ATHLETES = (
 SESSIONS = (
     _key("session_id", "session"),
     _key("athlete_id", "athlete"),
-    Column("start", TIME, "UTC", "start of the session", nullable=False),
+    Column("start", TIME, "UTC", "start of the session; missing where the file has no date"),
     Column("sport", "str", "", "sport, in lower case"),
     Column("duration_s", "float64", "s", "duration with the timer running", 0, 7 * 86400),
     Column("distance_m", "float64", "m", "distance", 0, 2e6),

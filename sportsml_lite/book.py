@@ -1,0 +1,265 @@
+"""Build the book: execute what changed, stage it, and let Jupyter Book write the pages."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from sportsml_lite.chapters import Chapter, chapters, pair_text, project_root
+from sportsml_lite.errors import UserError
+from sportsml_lite.exercises import exercise_notebook
+from sportsml_lite.recording import recorded
+from sportsml_lite.runs import Failed, dependencies, execute, key, write_atomically
+
+Say = Callable[[str], None]
+FOLDED = (
+    ("check", "remove-cell", ""),
+    ("imports", "hide-input", "the imports"),
+    ("solution", "hide-cell", "a solution"),
+)
+
+
+# --- executing -----------------------------------------------------------------------------------
+
+
+def executed_path(root: Path, chapter: Chapter) -> Path:
+    """Where the executed copy of a chapter with its default parameters lies."""
+    return root / "_build" / "executed" / f"{chapter.name}.ipynb"
+
+
+def stale(root: Path, chapter: Chapter) -> tuple[dict[str, str], str]:
+    """What the chapter depends on now, and why its executed copy is old ("" if it is not)."""
+    now = dependencies(chapter, {})
+    note = executed_path(root, chapter).with_suffix(".json")
+    if not note.is_file() or not executed_path(root, chapter).is_file():
+        return now, "never executed"
+    before = json.loads(note.read_text(encoding="utf-8"))
+    changed = [name for name in now | before if now.get(name) != before.get(name)]
+    return now, ", ".join(changed) and f"changed: {', '.join(changed)}"
+
+
+def execute_stale(root: Path, say: Say, workers: int = 2) -> list[Chapter]:
+    """Execute the chapters whose source, modules, data or libraries changed, side by side.
+
+    A finished chapter is kept even when another fails or the build is interrupted.
+
+    Raises
+    ------
+    Failed naming every chapter that failed and where its executed part lies
+    """
+    todo = {}
+    for chapter in chapters(root):
+        inputs, reason = stale(root, chapter)
+        if reason:
+            todo[chapter] = inputs
+            say(f"  {chapter.name}: {reason}")
+    failures = []
+    with ThreadPoolExecutor(workers) as pool:
+        jobs = {pool.submit(_execute_one, root, c, inputs): c for c, inputs in todo.items()}
+        for job in as_completed(jobs):
+            try:
+                say(f"  {jobs[job].name}: executed in {job.result():.1f} s")
+            except (Failed, UserError) as error:
+                failures.append(f"{jobs[job].name}: {error}")
+                say(f"  {failures[-1]}")
+    if failures:
+        raise Failed("\n".join(failures))
+    return list(todo)
+
+
+def _execute_one(root: Path, chapter: Chapter, inputs: dict[str, str]) -> float:
+    begun = time.perf_counter()
+    final = executed_path(root, chapter)
+    part = final.with_name(f"{chapter.name}.unfinished.ipynb")
+    final.with_suffix(".json").unlink(missing_ok=True)
+    execute(chapter, {}, part, progress=False)
+    os.replace(part, final)
+    write_atomically(final.with_suffix(".json"), json.dumps(inputs, indent=1))
+    return time.perf_counter() - begun
+
+
+# --- the site ------------------------------------------------------------------------------------
+
+
+def stage(root: Path, folder: Path, executed: dict[str, Path]) -> None:
+    """Lay out what Jupyter Book reads: book/, executed notebooks, exercises, MathJax."""
+    import nbformat
+
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(root / "book", folder / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(root / "_config.yml", folder)
+    (folder / "notebooks" / "exercises").mkdir(parents=True)
+    for chapter in chapters(root):
+        source = executed.get(chapter.name)
+        if source is None:
+            continue
+        executed_notebook = nbformat.read(source, as_version=4)
+        exercises = f"exercises/{chapter.name}_exercises.ipynb"
+        nbformat.write(_dressed(executed_notebook), folder / "notebooks" / f"{chapter.name}.ipynb")
+        nbformat.write(exercise_notebook(executed_notebook), folder / "notebooks" / exercises)
+    _copy_mathjax(folder / "book" / "_static" / "mathjax")
+
+
+def _dressed(notebook):
+    """A copy for the page: checks left out (the prose prints them), solutions folded."""
+    page = copy.deepcopy(notebook)
+    for cell in page.cells:
+        tags = cell.metadata.setdefault("tags", [])
+        for tag, fold, prompt in FOLDED:
+            if tag in tags:
+                tags.append(fold)
+                cell.metadata.setdefault("mystnb", {})["code_prompt_show"] = f"Show {prompt}"
+                cell.metadata["mystnb"]["code_prompt_hide"] = f"Hide {prompt}"
+    return page
+
+
+def _copy_mathjax(target: Path) -> None:
+    """MathJax from its Python package: one script, its fonts and extensions (about 2 MB)."""
+    found = importlib.util.find_spec("mathjax")
+    if found is None:
+        raise UserError("the book needs its own extra: pip install -c constraints.txt -e '.[book]'")
+    origin = Path(found.origin).parent / "static" / "mathjax" / "es5"
+    for part in ("input/tex/extensions", "output/chtml/fonts"):
+        shutil.copytree(origin / part, target / part)
+    shutil.copy2(origin / "tex-mml-chtml.js", target)
+
+
+def build_site(root: Path, source: Path, out: Path, strict: bool) -> Path:
+    """Run Jupyter Book over a staged folder; return the index page in ``out/_build/html``.
+
+    ``strict`` makes every warning an error. The log stays in ``out/_build/site.log``.
+
+    Raises
+    ------
+    Failed if Jupyter Book failed, or a page of the table of contents was not written
+    """
+    (out / "_build").mkdir(parents=True, exist_ok=True)
+    log = out / "_build" / "site.log"
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command += ["build", str(source)]
+    command += ["--config", str(source / "_config.yml"), "--toc", str(source / "book" / "_toc.yml")]
+    command += ["--path-output", str(out), *(["-W", "--keep-going", "-n"] if strict else [])]
+    with log.open("w", encoding="utf-8") as stream:
+        done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, cwd=source)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
+    told = [line for line in text.splitlines() if re.search(r"WARNING|ERROR", line)]
+    html = out / "_build" / "html"
+    missing = [p for p in pages(source) if not (html / p).is_file()]
+    if done.returncode or missing:
+        why = told or text.splitlines()[-15:]
+        lost = [f"no page was written for {page}" for page in missing]
+        raise Failed("\n".join(["Jupyter Book could not build the site:", *lost, *why]))
+    return html / "index.html"
+
+
+def pages(source: Path) -> list[str]:
+    """The pages that the table of contents promises, relative to the site's folder."""
+    toc = (source / "book" / "_toc.yml").read_text(encoding="utf-8")
+    return [f"{name}.html" for name in re.findall(r"(?:root|file): *(\S+)", toc)]
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def build(say: Say) -> Path:
+    """Execute what changed and build the site; return its first page."""
+    root = project_root()
+    begun = time.perf_counter()
+    _ensure_device_files(say)
+    execute_stale(root, say)
+    executed = {c.name: executed_path(root, c) for c in chapters(root)}
+    mark = root / "_build" / "site.key"
+    index = root / "_build" / "html" / "index.html"
+    now = _site_key(root, executed)
+    html = index.parent
+    whole = all((html / page).is_file() for page in pages(root))
+    if not (whole and mark.is_file() and mark.read_text() == now):
+        say("  writing the pages ...")
+        mark.unlink(missing_ok=True)
+        shutil.rmtree(html, ignore_errors=True)
+        stage(root, root / "_build" / "stage", executed)
+        index = build_site(root, root / "_build" / "stage", root, strict=False)
+        write_atomically(mark, now)
+    say(f"done in {time.perf_counter() - begun:.1f} s; open {index}")
+    return index
+
+
+def _site_key(root: Path, executed: dict[str, Path]) -> str:
+    from sportsml_lite.collect.fetch import fingerprint
+
+    notes = {name: path.with_suffix(".json").read_text() for name, path in executed.items()}
+    return key(notes | {"book": fingerprint(root / "book"), "config": _text(root / "_config.yml")})
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _ensure_device_files(say: Say) -> None:
+    """The real examples of chapter 1; offline the chapter says so and opens a simulated run."""
+    from sportsml_lite.collect import fetch
+
+    if fetch.locate("device_files") is None:
+        say("  fetching the device examples (2 MB) ...")
+        try:
+            fetch.fetch("device_files")
+        except UserError as error:
+            say(f"  {error}\n  chapter 1 opens a simulated run instead")
+
+
+def run_page(folder: Path, chapter: Chapter) -> Path:
+    """The page of one run, in the book's own dress: ``<run>/_build/html/notebooks/<chapter>.html``.
+
+    Other chapters are taken as last built, so that the page's links work.
+    """
+    root = project_root()
+    executed = {c.name: executed_path(root, c) for c in chapters(root)}
+    executed = {name: path if path.is_file() else None for name, path in executed.items()}
+    for other in chapters(root):
+        executed[other.name] = executed[other.name] or other.pair
+    executed[chapter.name] = folder / f"{chapter.name}.ipynb"
+    stage(root, folder / "_build" / "stage", executed)
+    build_site(root, folder / "_build" / "stage", folder, strict=False)
+    shutil.rmtree(folder / "_build" / "stage")
+    return folder / "_build" / "html" / "notebooks" / f"{chapter.name}.html"
+
+
+def show_changed_numbers(say: Say) -> None:
+    """Say which recorded numbers of the executed copies differ from those of the pairs."""
+    import nbformat
+
+    root = project_root()
+    for chapter in chapters(root):
+        copy = executed_path(root, chapter)
+        if not copy.is_file():
+            say(f"  {chapter.name}: not executed")
+            continue
+        stored, new = (recorded(nbformat.read(p, as_version=4)) for p in (chapter.pair, copy))
+        for name in stored | new:
+            if stored.get(name) != new.get(name):
+                say(f"  {chapter.name} {name}: {stored.get(name)} -> {new.get(name)}")
+
+
+def update_pairs(say: Say) -> None:
+    """Write every .ipynb anew from its .py, with the check cells' outputs of an executed copy."""
+    import nbformat
+
+    root = project_root()
+    _ensure_device_files(say)
+    execute_stale(root, say)
+    for chapter in chapters(root):
+        executed = nbformat.read(executed_path(root, chapter), as_version=4)
+        text = pair_text(chapter, executed)
+        if not chapter.pair.is_file() or chapter.pair.read_text(encoding="utf-8") != text:
+            write_atomically(chapter.pair, text)
+            say(f"  {chapter.pair.name}: written")

@@ -1,0 +1,274 @@
+"""Files from sports watches and bicycle computers: FIT, TCX, GPX and CSV.
+
+:func:`read` takes a file or a folder and gives Sessions (a row a session), Streams (a row a second)
+and the files that could not be read; :func:`write_fit` writes a FIT activity;
+:func:`same_session` finds one workout that a folder holds in several formats.
+
+What the columns mean, in every format:
+
+- ``t_s`` counts whole seconds from the session's start. A second that the device did not write is
+  a row of NaN; points within one second are averaged.
+- ``duration_s`` is the time with the timer running where the file states it (FIT), the sum of the
+  laps' (TCX, which Garmin Connect fills with pauses included), or the time from the first to the
+  last point less the gaps between segments (GPX, which cannot state a pause within a segment).
+- ``hr_mean_bpm``, ``hr_max_bpm`` and ``power_mean_w`` are computed from the stream, not copied from
+  the file, so that the formats agree; ``speed_mean_mps`` is distance over duration.
+- ``elevation_gain_m`` is the device's own where it states one, else it is counted in steps of
+  3 m (:func:`~sportsml_lite.collect.assemble.climb_m`).
+- ``effect`` is the device's training effect (FIT), whose formula is proprietary.
+- A value outside the contract's range is loaded as it stands:
+  :func:`~sportsml_lite.collect.quality.artefacts` reports it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from sportsml_lite import schema
+from sportsml_lite.collect.assemble import assemble
+from sportsml_lite.collect.fit import read_fit
+from sportsml_lite.collect.fitwriter import write_fit
+from sportsml_lite.collect.recording import Recording, Refusal
+from sportsml_lite.collect.table import read_csv
+from sportsml_lite.collect.xmlfiles import read_xml
+from sportsml_lite.errors import UserError
+
+__all__ = ["DeviceFileError", "read", "read_file", "read_folder", "same_session", "write_fit"]
+
+SUFFIXES = {".fit": "FIT", ".tcx": "TCX", ".gpx": "GPX", ".csv": "CSV"}
+FOREIGN = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"SQLite": "a database",
+}
+MAX_BYTES = 500_000_000  # no recording is larger; a day at 1 Hz is about 60 MB as TCX
+SAME_START_S = 60.0  # devices of one workout are started within a minute
+
+# How far the formats of one recording may differ. TCX and GPX state whole seconds; GPX states no
+# distance, so it is the great-circle sum over positions, which a device may smooth or replace by a
+# wheel sensor (0.002 % on a real ride, 0.6 % on a real marathon); heart rate is the same stream.
+SAME_DURATION_S = 1.0
+SAME_DISTANCE = 0.01  # share of the distance
+SAME_HR_BPM = 0.5
+
+
+class DeviceFileError(UserError):
+    """A device file or folder cannot be used: ``<name>: <reason>; <what to do>`` on one line."""
+
+
+def read(
+    path: str | os.PathLike, athlete_id: str = "unknown", progress: Callable | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """What :func:`read_file` or :func:`read_folder` gives, with the files that failed."""
+    if Path(path).is_dir():
+        return read_folder(path, athlete_id, progress)
+    sessions, streams = read_file(path, athlete_id)
+    return sessions, streams, _problems([])
+
+
+def read_file(
+    path: str | os.PathLike, athlete_id: str = "unknown"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sessions and Streams of one file, judged by its content and its suffix together.
+
+    Parameters
+    ----------
+    path : a .fit, .tcx, .gpx or .csv file
+    athlete_id : who wore the device
+
+    Returns
+    -------
+    sessions : the contract's Sessions; ``session_id`` is the file's name, with ``#1``, ``#2``, …
+        where it holds several sessions
+    streams : the contract's Streams; no row for a session that the file only sums up. Cadence of a
+        sport that the file does not name is kept as ``cadence_per_min``, since it may be steps or
+        revolutions.
+
+    Raises
+    ------
+    DeviceFileError naming the file, the reason and what to do
+    """
+    path = Path(path)
+    return _load(path, _shown(path.name), athlete_id)
+
+
+def read_folder(
+    path: str | os.PathLike, athlete_id: str = "unknown", progress: Callable | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Sessions and Streams of every device file below a folder, and the files that failed.
+
+    Parameters
+    ----------
+    path : folder; its sub-folders are searched too, hidden files are not, links to folders are not
+        followed
+    athlete_id : who wore the device
+    progress : called as ``progress(done, total, name)`` after each file, or None
+
+    Returns
+    -------
+    sessions, streams : as from :func:`read_file`, in the order of the files' paths;
+        ``session_id`` is the path below the folder
+    problems : columns file, reason; empty where every file was read
+
+    Raises
+    ------
+    DeviceFileError if there is no such folder, no candidate in it, or none that can be read
+    """
+    folder = Path(path)
+    shown = _shown(str(path))
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise _error(shown, what, "give a folder of .fit, .tcx, .gpx or .csv files")
+    files, problems = _candidates(folder)
+    if not files and not problems:
+        raise _error(shown, "it holds no .fit, .tcx, .gpx or .csv file", "give another folder")
+    loaded = []
+    for done, file in enumerate(files, start=1):
+        name = _shown(file.relative_to(folder).as_posix())
+        try:
+            loaded.append(_load(file, name, athlete_id))
+        except DeviceFileError as error:
+            problems.append((name, str(error).removeprefix(f"{name}: ")))
+        if progress:
+            progress(done, len(files), name)
+    if not loaded:
+        name, reason = problems[0]
+        count = "its only file" if len(problems) == 1 else f"none of its {len(problems)} files"
+        raise _error(shown, f"{count} can be read ({name}: {reason})", "give other files")
+    sessions, streams = (
+        pd.concat(tables, ignore_index=True) for tables in zip(*loaded, strict=True)
+    )
+    return (
+        schema.conform(sessions, "sessions"),
+        schema.conform(streams, "streams"),
+        _problems(problems),
+    )
+
+
+def same_session(sessions: pd.DataFrame, tolerance_s: float = SAME_START_S) -> pd.DataFrame:
+    """Sessions that are one workout in several formats, side by side.
+
+    Sessions of one athlete belong together if they overlap and each starts within ``tolerance_s``
+    of the one before; a group is kept if it holds two formats or more.
+
+    Parameters
+    ----------
+    sessions : the contract's Sessions
+    tolerance_s : largest difference between two starts, s
+
+    Returns
+    -------
+    DataFrame, a row a session: group (0, 1, …), session_id, format ('FIT', 'TCX', 'GPX', 'CSV'),
+    start, duration_s, distance_m, hr_mean_bpm; empty where there is no such group
+    """
+    known = sessions[sessions["start"].notna()].sort_values(["athlete_id", "start", "session_id"])
+    end = known["start"] + pd.to_timedelta(known["duration_s"].fillna(0), unit="s")
+    new = (
+        (known["athlete_id"] != known["athlete_id"].shift())
+        | ((known["start"] - known["start"].shift()).dt.total_seconds() > tolerance_s)
+        | (known["start"] > end.shift())
+    )
+    suffix = known["source"].str.lower().str.extract(r"(\.\w+)$", expand=False)
+    known = known.assign(group=new.cumsum(), format=suffix.map(SUFFIXES))
+    several = known.groupby("group")["format"].transform("nunique") > 1
+    kept = known[several]
+    columns = ["session_id", "format", "start", "duration_s", "distance_m", "hr_mean_bpm"]
+    group = pd.Series(pd.factorize(kept["group"])[0], kept.index, dtype="int64", name="group")
+    return pd.concat([group, kept[columns]], axis=1).reset_index(drop=True)
+
+
+def _candidates(folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Device files by suffix, in the order of their paths, and folders that cannot be opened."""
+    closed: list[tuple[str, str]] = []
+
+    def note(error: OSError) -> None:
+        name = _shown(Path(error.filename).relative_to(folder).as_posix())
+        closed.append((name, f"cannot be opened ({error.strerror}); allow reading it"))
+
+    found = []
+    for here, below, names in os.walk(folder, onerror=note):
+        below[:] = [name for name in below if not name.startswith(".")]
+        found += [
+            Path(here, name)
+            for name in names
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+        ]
+    return sorted(found, key=lambda file: file.relative_to(folder).as_posix()), closed
+
+
+def _problems(rows: list[tuple[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["file", "reason"], dtype="str")
+
+
+def _load(path: Path, name: str, athlete_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    try:
+        return assemble(_parse(_content(path), path.suffix.lower()), name, athlete_id)
+    except Refusal as refusal:
+        raise _error(name, refusal.reason, refusal.advice) from None
+    except OSError as error:
+        reason = f"cannot be opened ({error.strerror or error})"
+        raise _error(name, reason, "check the path and the right to read it") from None
+    except Exception as error:  # a file must not stop a folder, whatever a parser has not foreseen
+        reason = f"cannot be read ({type(error).__name__}: {error})"
+        raise _error(name, reason, "export the activity again, in another format") from error
+
+
+def _content(path: Path) -> bytes:
+    about = path.stat()
+    if stat.S_ISDIR(about.st_mode):
+        raise Refusal("it is a folder", "give a file, or read the folder as a whole")
+    if not stat.S_ISREG(about.st_mode):
+        raise Refusal("it is not an ordinary file", "give a file")
+    if about.st_size > MAX_BYTES:
+        raise Refusal(f"it holds {about.st_size:,} bytes, more than any recording", "split it")
+    return path.read_bytes()
+
+
+def _parse(data: bytes, suffix: str) -> list[Recording]:
+    if suffix not in SUFFIXES:
+        raise Refusal(f"its suffix {suffix!r} is not known", f"give one of {', '.join(SUFFIXES)}")
+    expected, kind = SUFFIXES[suffix], _kind(data)
+    if kind == "FIT" and expected == "FIT":
+        return read_fit(data)
+    if kind == "XML" and expected in ("TCX", "GPX"):
+        return read_xml(data, expected)
+    if kind == "text" and expected == "CSV":
+        return read_csv(data)
+    advice = "rename it to .fit" if kind == "FIT" else "give the device's own file"
+    raise Refusal(f"it holds {kind}, not {expected}", advice)
+
+
+def _kind(data: bytes) -> str:
+    """What the content looks like, whatever the file is called."""
+    if not data.strip(b"\0 \t\r\n"):
+        raise Refusal("it is empty", "copy the file from the device again")
+    if data[8:12] == b".FIT":
+        return "FIT"
+    for begin, what in FOREIGN.items():
+        if data.startswith(begin):
+            return what
+    encoded = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    text = data[:4096].replace(b"\0", b"") if encoded else data[:4096]
+    if b"\0" in text:
+        return "binary data of an unknown kind"
+    start = text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
+    return "XML" if start.lstrip().startswith(b"<") else "text"
+
+
+def _shown(text: str) -> str:
+    """A name that can be printed on one line and stored as UTF-8, whatever the disk holds."""
+    safe = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in safe)
+
+
+def _error(name: str, reason: str, advice: str) -> DeviceFileError:
+    return DeviceFileError(f"{name}: {' '.join(f'{reason}; {advice}'.split())}")

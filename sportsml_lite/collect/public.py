@@ -1,0 +1,52 @@
+"""Every data set by its name: one loader each, one shape for all (:class:`DataSet`)."""
+
+from __future__ import annotations
+
+from sportsml_lite.collect import fetch
+from sportsml_lite.collect.actes import load_actes
+from sportsml_lite.collect.dataset import DataSet, summary
+from sportsml_lite.collect.own_tables import load_tables
+from sportsml_lite.collect.pmdata import clock_check, load_pmdata
+from sportsml_lite.collect.runners import load_runners
+from sportsml_lite.collect.swimming import load_swimming
+from sportsml_lite.errors import UserError
+
+__all__ = [
+    "LOADERS",
+    "DataSet",
+    "clock_check",
+    "load",
+    "load_actes",
+    "load_pmdata",
+    "load_runners",
+    "load_swimming",
+    "load_tables",
+    "summary",
+]
+
+LOADERS = {
+    "pmdata": load_pmdata,
+    "actes": load_actes,
+    "swimming": load_swimming,
+    "runners": load_runners,
+}
+
+
+def load(name: str, data_dir: str = "") -> DataSet:
+    """Load a public data set, or the reader's own tables where ``name`` is the path of a folder.
+
+    Parameters
+    ----------
+    name : ``'pmdata'``, ``'actes'``, ``'swimming'``, ``'runners'``, or a folder
+    data_dir : folder that holds it; empty: see :func:`sportsml_lite.collect.fetch.locate`
+
+    Raises
+    ------
+    UserError for an unknown name, or a data set that this machine does not have
+    """
+    folder = fetch.locate(name, data_dir)
+    if name in fetch.SIMULATED or name == "device_files":
+        raise UserError(f"{name!r} is no public table; choose one of {', '.join(LOADERS)}")
+    if folder is None:
+        raise UserError(f"{name} is not on this machine; run 'sportsml fetch {name}'")
+    return LOADERS.get(name, load_tables)(folder)

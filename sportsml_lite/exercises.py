@@ -1,0 +1,38 @@
+"""The student's version of a chapter, made from the solutions: one source, two readings."""
+
+from __future__ import annotations
+
+import copy
+
+from sportsml_lite.recording import recorded
+
+TASK = "answer = ...  # replace the dots with your own code; several lines are fine"
+
+
+def exercise_notebook(executed):
+    """A copy of an executed chapter without outputs, each solution replaced by an empty answer.
+
+    A cell tagged ``solution`` computes ``answer`` and records it in its last line. The student's
+    cell prints the expected value, so that one can tell whether the own answer is right.
+
+    Parameters
+    ----------
+    executed : ``nbformat.NotebookNode`` with outputs; it is not changed
+
+    Returns
+    -------
+    ``nbformat.NotebookNode``
+    """
+    numbers = recorded(executed)
+    student = copy.deepcopy(executed)
+    for cell in student.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs, cell.execution_count = [], None
+        if "solution" in cell.metadata.get("tags", []):
+            name = cell.source.rsplit('record("', 1)[1].split('"', 1)[0]
+            expected = numbers.get(name, "see the chapter")
+            cell.source = f"{TASK}\n\nprint('yours:', answer, ' expected: {expected}')"
+            cell.metadata = {"tags": ["exercise"]}
+    student.metadata.pop("papermill", None)
+    return student

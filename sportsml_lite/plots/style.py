@@ -1,0 +1,63 @@
+"""One look for every figure: colours that colour-blind readers tell apart, units on the axes."""
+
+from __future__ import annotations
+
+import builtins
+
+# Okabe and Ito's colours (2008), told apart with every common colour vision. The page turns a
+# figure's lightness round in dark mode (book/_static/book.css), so figures are drawn for white.
+BLUE, ORANGE, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+SKY, AMBER, GREY, INK = "#56b4e9", "#e69f00", "#767676", "#1a1a1a"
+CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY)
+
+WIDTH_IN = 8.0  # the page's text column: a figure this wide is shown at its own size
+
+
+def use() -> None:
+    """Set the book's figure style; call it once, in a notebook's first cell."""
+    import matplotlib as mpl
+    import seaborn as sns
+    from cycler import cycler
+
+    sns.set_theme(context="notebook", style="ticks")
+    mpl.rcParams.update(
+        {
+            "axes.prop_cycle": cycler(color=CYCLE),
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "axes.titlelocation": "left",
+            "axes.titlesize": "medium",
+            "figure.dpi": 100,
+            "figure.figsize": (WIDTH_IN, 3.6),
+            "figure.constrained_layout.use": True,
+            "font.size": 11,
+            "legend.frameon": False,
+            "svg.hashsalt": "sportsml_lite",
+            "text.color": INK,
+        }
+    )
+    if "get_ipython" in vars(builtins):  # in a notebook: twice the pixels, for sharp lines
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        set_matplotlib_formats("retina")
+
+
+def figure(rows: int = 1, cols: int = 1, height_in: float = 3.6, **options):
+    """``plt.subplots`` at the page's width; closed, so that a notebook shows it exactly once.
+
+    Returns
+    -------
+    fig, axes : as from ``plt.subplots``; ``options`` go to it unchanged
+    """
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(rows, cols, figsize=(WIDTH_IN, height_in), **options)
+    plt.close(fig)
+    return fig, axes
+
+
+def text_table(frame):
+    """A table of text: aligned left, without an index, its lines broken where the page ends."""
+    return frame.style.hide().set_table_attributes('class="text-table"')
