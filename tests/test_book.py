@@ -1,0 +1,127 @@
+"""The site, built from clean with every warning an error, and every page opened in a browser."""
+
+import os
+import re
+
+import pytest
+
+from sportsml_lite import book, chapters, doctor, runs
+
+WIDTHS = {"desktop": 1280, "phone": 390}
+
+
+@pytest.fixture(scope="module")
+def site(root, tmp_path_factory):
+    """Folder of the pages; the executed notebooks are those of `make book`, where still valid."""
+    book.execute_stale(root, print, workers=1)  # nbval is using the other core
+    folder = tmp_path_factory.mktemp("site")
+    executed = {c.name: book.executed_path(root, c) for c in chapters.chapters(root)}
+    book.stage(root, folder / "stage", executed)
+    return book.build_site(root, folder / "stage", folder, strict=True).parent
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = doctor.find_browser()
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("page tests are mandatory in CI: install Chromium")
+        pytest.skip("no Chromium on this computer")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def _pages(root):
+    return book.pages(root)
+
+
+@pytest.mark.parametrize("page", book.pages(chapters.project_root()))
+def test_page_reads_offline_and_without_errors(site, browser, page):
+    """No console error, no failed or external request, no unrendered math, no empty role."""
+    tab = browser.new_page(viewport={"width": WIDTHS["desktop"], "height": 900})
+    trouble = []
+    tab.on("console", lambda m: m.type == "error" and trouble.append(f"console: {m.text}"))
+    tab.on("pageerror", lambda e: trouble.append(f"script: {e}"))
+    tab.on("requestfailed", lambda r: trouble.append(f"failed: {r.url}"))
+    tab.on(
+        "request",
+        lambda r: re.match("file:|data:|blob:", r.url) or trouble.append(f"external: {r.url}"),
+    )
+    tab.goto((site / page).as_uri(), wait_until="networkidle")
+    tab.wait_for_function("!document.querySelector('.math') || window.MathJax?.startup?.promise")
+    tab.evaluate("window.MathJax?.startup?.promise")
+    assert trouble == []
+    counts = tab.evaluate(
+        """() => ({math: document.querySelectorAll('.math').length,
+                   drawn: document.querySelectorAll('.math mjx-container').length,
+                   wrong: document.querySelectorAll('mjx-merror, [data-mjx-error]').length})"""
+    )
+    assert counts["drawn"] >= counts["math"]
+    assert counts["wrong"] == 0
+    tab.evaluate("document.querySelectorAll('main code, main pre').forEach(e => e.remove())")
+    text = tab.inner_text("main")
+    assert not re.search(r"\{(glue|term|cite|ref|doc|numref)[:}]|\$\$|\\\(|\\begin\{", text)
+    assert len(text) > 200, "an empty page"
+    tab.close()
+
+
+@pytest.mark.parametrize("page", book.pages(chapters.project_root()))
+def test_page_fits_a_phone(site, browser, page):
+    tab = browser.new_page(viewport={"width": WIDTHS["phone"], "height": 800})
+    tab.goto((site / page).as_uri(), wait_until="networkidle")
+    assert tab.evaluate("document.scrollingElement.scrollWidth") <= WIDTHS["phone"] + 1
+    tab.close()
+
+
+@pytest.mark.parametrize("chapter", [c.name for c in chapters.chapters()])
+def test_figures_turn_dark_with_the_page(site, browser, chapter):
+    """In dark mode the paper of a figure is the page's own background, and its ink is light."""
+    context = browser.new_context(color_scheme="dark", viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    tab.goto((site / "notebooks" / f"{chapter}.html").as_uri(), wait_until="networkidle")
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    figures = tab.locator(".cell_output img")
+    assert figures.count() >= 1
+    for figure in figures.all():
+        style = "e => [getComputedStyle(e).filter, getComputedStyle(e).mixBlendMode, e.alt]"
+        look, blend, alt = figure.evaluate(style)
+        assert "invert(1)" in look
+        assert blend == "screen"
+        assert len(alt) > 20, "a figure needs a text that says what it shows"
+    context.close()
+
+
+def test_exercises_hide_their_solutions(site):
+    import nbformat
+
+    for chapter in chapters.chapters():
+        path = site.parent.parent / "stage/notebooks/exercises" / f"{chapter.name}_exercises.ipynb"
+        student = nbformat.read(path, as_version=4)
+        tasks = [c for c in student.cells if "exercise" in c.metadata.get("tags", [])]
+        assert len(tasks) >= 3
+        assert all(re.search(r"expected: \S", c.source) for c in tasks)
+        assert not any("record(" in c.source for c in tasks)
+        html = (site / "notebooks" / f"{chapter.name}.html").read_text(encoding="utf-8")
+        assert f"{chapter.name}_exercises.ipynb" in html, "the page offers the student's version"
+
+
+def test_a_build_without_pages_fails(root, tmp_path):
+    """Jupyter Book ends with success although a page of the contents has no source."""
+    source = tmp_path / "stage"
+    (source / "book").mkdir(parents=True)
+    (source / "_config.yml").write_text("title: x\nexecute:\n  execute_notebooks: 'off'\n")
+    (source / "book" / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
+    with pytest.raises(runs.Failed, match=r"no page was written for book/intro\.html"):
+        book.build_site(root, source, tmp_path, strict=False)
+
+
+def test_only_what_changed_is_stale(root):
+    """A change to a module makes exactly the chapters stale that use it."""
+    before = {c.name: book.stale(root, c)[0] for c in chapters.chapters(root)}
+    for module in ("module collect/devices.py", "module regression.py"):
+        users = {name for name, inputs in before.items() if module in inputs}
+        assert users
+        assert users < set(before)

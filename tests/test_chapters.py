@@ -1,0 +1,127 @@
+"""Parameters are read from the chapter, and a wrong one is refused before a kernel starts."""
+
+import pytest
+
+from sportsml_lite import chapters
+from sportsml_lite.errors import UserError
+
+SOURCE = """# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A chapter
+
+# %% tags=["parameters"]
+dataset = "simulated"  # a name, or the path of a folder
+data_dir = ""  # path: folder with own files
+n_athletes = 40  # athletes, 2 to 1000: how many
+rate = 1e-3  # 1, 1e-6 to 10: learning rate
+profile = "quick"  # 'quick' or 'full': how long
+shuffle = True  # whether to shuffle
+depths = [1, 2]  # layers: one run each
+
+# %% tags=["check"]
+print(n_athletes)
+"""
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    path = tmp_path / "07_try.py"
+    path.write_text(SOURCE)
+    return chapters.Chapter(path)
+
+
+def test_reads_names_defaults_and_comments(chapter):
+    found = chapter.parameters()
+    assert list(found)[2] == "n_athletes"
+    assert found["rate"].default == 1e-3
+    assert found["n_athletes"].comment == "athletes, 2 to 1000: how many"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("n_athletes", "7", 7),
+        ("rate", "1", 1.0),
+        ("rate", "1e-2", 0.01),
+        ("shuffle", "false", False),
+        ("depths", "[3, 4]", [3, 4]),
+        ("profile", "full", "full"),
+        ("dataset", "pmdata", "pmdata"),
+    ],
+)
+def test_accepts(chapter, name, text, value):
+    got = chapters.check(chapter, {name: text})[name]
+    assert got == value
+    assert type(got) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        ("n_athlets", "7", "did you mean 'n_athletes'"),
+        ("zzz", "7", "Parameters: dataset"),
+        ("n_athletes", "7.5", "no whole number"),
+        ("n_athletes", "many", "no whole number"),
+        ("n_athletes", "1", "outside 2 to 1000"),
+        ("rate", "nan", "no number"),
+        ("rate", "11", "outside 1e-6 to 10"),
+        ("shuffle", "maybe", "no true or false"),
+        ("depths", "3", "no list"),
+        ("depths", "[3", "no list"),
+        ("profile", "fulll", "did you mean 'full'"),
+        ("data_dir", "no/such/folder", "does not exist"),
+    ],
+)
+def test_refuses(chapter, name, text, what):
+    with pytest.raises(UserError, match=what) as caught:
+        chapters.check(chapter, {name: text})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_no_data_dir(chapter):
+    with pytest.raises(UserError, match="is a file"):
+        chapters.check(chapter, {"data_dir": str(chapter.source)})
+
+
+def test_parameters_are_literals_only(tmp_path):
+    path = tmp_path / "07_try.py"
+    path.write_text(SOURCE.replace("n_athletes = 40", "n_athletes = 4 * seeds"))
+    with pytest.raises(UserError, match="literals only"):
+        chapters.Chapter(path).parameters()
+
+
+@pytest.mark.parametrize("name", ["1", "01", "01_collect", "collect", "notebooks/01_collect.ipynb"])
+def test_finds_a_chapter(name):
+    assert chapters.find(name).name == "01_collect"
+
+
+def test_unknown_chapter_names_the_nearest():
+    with pytest.raises(UserError, match="did you mean '01_collect'"):
+        chapters.find("01_colect")
+
+
+def test_every_chapter_has_the_common_parameters():
+    for chapter in chapters.chapters():
+        assert {"dataset", "data_dir", "seed", "profile"} <= set(chapter.parameters()), chapter.name
+
+
+def test_pair_keeps_outputs_of_check_cells_only(chapter):
+    import nbformat
+
+    executed = chapter.notebook()
+    for cell in executed.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("stream", text="40\n")]
+    chapter.pair.write_text(chapters.pair_text(chapter, executed))
+    pair = nbformat.read(chapter.pair, as_version=4)
+    assert [len(c.get("outputs", [])) for c in pair.cells] == [0, 0, 1]
+    assert chapters.pair_text(chapter) == chapter.pair.read_text(), "writing twice changes nothing"
+    chapter.source.write_text(SOURCE.replace("print(n", "print(2 * n"))
+    assert '"outputs": []' in chapters.pair_text(chapter), "a changed cell loses its old output"

@@ -1,0 +1,94 @@
+"""The pairs agree, nbval proves something, and plain papermill runs a chapter."""
+
+import os
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from sportsml_lite import chapters
+from sportsml_lite.recording import recorded
+
+EVERY = chapters.chapters()
+NAMES = [chapter.name for chapter in EVERY]
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=NAMES)
+def test_pair_is_in_step(chapter):
+    same = chapters.pair_text(chapter) == chapter.pair.read_text(encoding="utf-8")
+    assert same, f"{chapter.name}: the .py and the .ipynb differ; run `make pairs`"
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=NAMES)
+def test_every_check_cell_has_its_numbers(chapter):
+    pair = nbformat.read(chapter.pair, as_version=4)
+    checks = [c for c in pair.cells if "check" in c.metadata.get("tags", [])]
+    assert checks
+    assert all(cell.outputs for cell in checks), "run `make pairs`"
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=NAMES)
+def test_numbers_in_prose_are_recorded(chapter):
+    notebook = chapter.notebook()
+    code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
+    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    prose += "".join(str(c.metadata.get("mystnb", "")) for c in notebook.cells)
+    names = re.findall(r'record\(\s*f?"([^"]+)"', code)
+    assert len(names) == len(set(names))
+    for printed in re.findall(r"\{glue:text\}`(\w+)`", prose):
+        known = any(re.fullmatch(re.sub(r"\{[^}]*\}", r"\\w+", n), printed) for n in names)
+        assert known, f"{chapter.name} prints {printed!r}, which no cell records"
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=NAMES)
+def test_opening_and_closing(chapter):
+    """Every chapter opens and closes the same way: a reader knows where to look."""
+    cells = chapter.notebook().cells
+    text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    assert "You will be able to" in cells[0].source
+    assert re.search(r"minutes? to read", cells[0].source)
+    for heading in ("## Summary", "### Exercise 1", "## What comes next", "## References"):
+        assert heading in text, heading
+    solutions = [c for c in cells if "solution" in c.metadata.get("tags", [])]
+    assert len(solutions) == len(re.findall(r"^### Exercise", text, re.M)) >= 3
+    for cell in cells:
+        if "mystnb" in cell.metadata:
+            assert cell.metadata["mystnb"]["image"]["alt"], "a figure needs a text for the blind"
+
+
+@pytest.mark.parametrize("chapter", EVERY, ids=NAMES)
+def test_nbval_sees_a_changed_number(chapter, tmp_path):
+    """Cut the pair after its first check, change that number, and nbval must fail on it."""
+    pair = nbformat.read(chapter.pair, as_version=4)
+    last = next(i for i, c in enumerate(pair.cells) if "check" in c.metadata.get("tags", []))
+    pair.cells = pair.cells[: last + 1]
+    assert _nbval(pair, tmp_path / "same.ipynb").returncode == 0
+    data = pair.cells[last].outputs[0].data
+    (kind,) = data
+    data[kind] = "'-12345.6'"
+    done = _nbval(pair, tmp_path / "changed.ipynb")
+    assert done.returncode == 1
+    assert "-12345.6" in done.stdout
+
+
+def _nbval(notebook, path):
+    nbformat.write(notebook, path)
+    command = [sys.executable, "-m", "pytest", "--nbval", "-n0", "-p", "no:cacheprovider", path]
+    return subprocess.run(
+        [*command, "-c", os.devnull, "--rootdir", path.parent], capture_output=True, text=True
+    )
+
+
+def test_plain_papermill(tmp_path):
+    """The way a researcher runs it, from another folder, without the package's command."""
+    out = tmp_path / "out.ipynb"
+    papermill = [sys.executable, "-m", "papermill", chapters.find("01").pair, out]
+    done = subprocess.run(
+        [*papermill, "-p", "dataset", "simulated", "--log-level", "ERROR", "--no-progress-bar"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert recorded(nbformat.read(out, as_version=4))["n_sessions"] >= 1
+    assert [p.name for p in tmp_path.iterdir()] == ["out.ipynb"], "a chapter leaves nothing behind"

@@ -1,0 +1,93 @@
+"""The files around the code agree with each other, and the code is tidy."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+from rattler import MatchSpec
+
+ASKED_FOR = {
+    "jupyterlab", "jupytext", "papermill", "torch", "lightning",
+    "pandas", "seaborn", "jupyter-book", "nbval",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(root):
+    return tomllib.loads((root / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def conda(root):
+    return yaml.safe_load((root / "environment.yml").read_text())["dependencies"]
+
+
+def _names(requirements):
+    names = {re.split(r"[<>=~\[; ]", one)[0] for one in requirements}
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+
+
+def test_environment_says_the_same_as_pyproject(project, conda):
+    specs = [MatchSpec(one, strict=True) for one in conda if isinstance(one, str)]
+    python = next(spec for spec in specs if spec.name.normalized == "python")
+    assert str(python.version) == project["requires-python"]
+    (pip,) = [one["pip"] for one in conda if isinstance(one, dict)]
+    assert "-c constraints.txt" in pip
+    (install,) = [one for one in pip if one.startswith("-e .")]
+    extras = re.search(r"\[(.*)\]", install)[1].split(",")
+    assert set(extras) <= set(project["optional-dependencies"])
+    installed = _names(project["dependencies"])
+    for extra in extras:
+        installed |= _names(project["optional-dependencies"][extra])
+    assert installed >= ASKED_FOR
+
+
+def test_every_command_installs_the_same_extras(root):
+    said = [
+        re.findall(r"\.\[([a-z,]+)\]", (root / name).read_text())
+        for name in ("environment.yml", "Makefile", "README.md", "book/how_to_use.md")
+    ]
+    assert {one for found in said for one in found} == {"book,lab,test"}
+    assert all(said)
+
+
+def test_every_dependency_is_pinned(root, project):
+    text = (root / "constraints.txt").read_text()
+    assert "://" not in text
+    assert "--hash" not in text
+    pinned = _names(re.findall(r"^[\w.-]+==\S+$", text, re.M))
+    wanted = _names(project["dependencies"])
+    for extra in project["optional-dependencies"].values():
+        wanted |= _names(extra)
+    assert wanted <= pinned
+
+
+def test_versions_agree(root, project):
+    import sportsml_lite
+
+    cff = yaml.safe_load((root / "CITATION.cff").read_text())
+    assert project["version"] == sportsml_lite.__version__ == cff["version"]
+
+
+def test_import_loads_nothing_heavy():
+    code = "import sportsml_lite, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "pandas", "torch", "matplotlib"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_lint(root, command):
+    ruff = [sys.executable, "-m", "ruff", *command, "."]
+    done = subprocess.run(ruff, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_references_are_cited_and_complete(root):
+    entries = re.findall(r"@\w+\{(\w+),(.*?)\n\}", (root / "book/references.bib").read_text(), re.S)
+    assert len({key for key, _ in entries}) == len(entries)
+    for key, body in entries:
+        for field in ("author", "title", "year"):
+            assert re.search(rf"\b{field}\s*=", body), f"{key} has no {field}"
