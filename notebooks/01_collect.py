@@ -158,18 +158,17 @@ record("session_name", chosen)
 record("session_sport", str(session["sport"]))
 record("session_minutes", session["duration_s"] / 60, digits=1)
 record("session_km", session["distance_m"] / 1000, digits=2)
-record(
-    "device_effect",
-    "not stated" if pd.isna(session["effect"]) else f"{session['effect']:.1f}",
-)
+stated = pd.notna(session["effect"])
+record("effect", f"{session['effect']:.1f}" if stated else "not stated")
+record("effect_by", str(session["effect_name"]) if stated else "nobody")
 record("missing_percent", 100 * (1 - written / seconds), digits=1)
 record("n_gaps", len(gaps))
 record("longest_gap_s", gaps["length_s"].max() if len(gaps) else 0, digits=0)
 
 # %% [markdown]
 # We look at {glue:text}`session_name`, {glue:text}`session_sport`: {glue:text}`session_km` km in
-# {glue:text}`session_minutes` minutes. The watch's own training effect for it is
-# {glue:text}`device_effect`.
+# {glue:text}`session_minutes` minutes. Training effect: {glue:text}`effect`, stated by:
+# {glue:text}`effect_by`.
 
 # %% mystnb={"figure": {"caption": "The streams of one session, one panel a channel, over the minutes since the start. Grey bands are seconds that a rule below calls suspicious.", "name": "fig-streams"}, "image": {"alt": "Heart rate, speed, cadence and altitude of one session over time, with suspicious stretches shaded grey."}}
 figures.streams(stream, suspicious)
@@ -316,21 +315,26 @@ hint = "No session here is stored in more than one format."
 table.style.hide().format(precision=2, na_rep="–") if len(table) else hint
 
 # %% tags=["check"]
-worst = off.groupby(same["group"]).max()
-record("n_workouts", len(worst))
-for which, row in [("best", worst.min()), ("worst", worst.max())]:
-    for measure in measures:
-        value = row[measure]
-        record(
-            f"{which}_{measure}", "unknown" if pd.isna(value) else f"{value:.2g}"
-        )
+per_workout = off.groupby(same["group"]).max()
+names = ["duration", "distance", "heart rate"]
+
+
+def in_words(row):
+    """The three differences of a workout, in percent, or that there is none."""
+    parts = [
+        f"{name} {value:.2g} %" for name, value in zip(names, row, strict=True)
+    ]
+    return ", ".join(parts) if len(per_workout) else "nothing to compare"
+
+
+record("n_workouts", len(per_workout))
+record("agree_best", in_words(per_workout.min()))
+record("agree_worst", in_words(per_workout.max()))
 
 # %% [markdown]
 # {glue:text}`n_workouts` workouts of this folder are stored in several formats; each is compared with
-# its first row. Where they agree best, they are off by {glue:text}`best_duration_s` % in duration,
-# {glue:text}`best_distance_m` % in distance and {glue:text}`best_hr_mean_bpm` % in mean heart rate; where
-# they agree worst, by {glue:text}`worst_duration_s` %, {glue:text}`worst_distance_m` % and
-# {glue:text}`worst_hr_mean_bpm` %.
+# its first row. The smallest differences: {glue:text}`agree_best`. The largest:
+# {glue:text}`agree_worst`.
 #
 # A **pause** is the usual reason. FIT states the time with the timer running, and the distance of that
 # time. GPX knows positions only: who walks on during a pause walks on in the file. So a study may mix

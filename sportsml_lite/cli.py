@@ -112,6 +112,34 @@ def fetch(names):
             click.echo(f"{name}: {source.fetch(name, progress=_bar(name))}")
 
 
+@main.group()
+def results():
+    """Numbers that pages print without computing them: list them, accept a run's."""
+
+
+@results.command("list")
+def list_results():
+    """List the accepted results with the command that redoes each."""
+    import json
+
+    from sportsml_lite.results import folder
+
+    with _plain_errors():
+        for path in sorted(folder().glob("*.json")):
+            found = json.loads(path.read_text(encoding="utf-8"))
+            click.echo(f"{path.stem}: {len(found['numbers'])} numbers; {found['command']}")
+
+
+@results.command()
+@click.argument("run_folder", metavar="RUN")
+def accept(run_folder):
+    """Accept the record of RUN, a folder that `sportsml run` printed, into results/."""
+    from sportsml_lite import results as accepted
+
+    with _plain_errors():
+        click.echo(f"accepted: {accepted.accept(run_folder)}")
+
+
 def _bar(name: str):
     """A callback (done, total) in bytes that draws on a terminal and is silent elsewhere."""
     if not sys.stderr.isatty():

@@ -81,8 +81,8 @@ def heart_rate_against_cadence(minutes: pd.DataFrame, close_bpm: float):
     minutes : one row a minute: ``minute``, ``hr_bpm``, ``cadence_spm``
     close_bpm : half-width (bpm) of the band around the cadence that looks like a lock
     """
-    if minutes.empty:
-        return _nothing("No minute of this session has both heart rate and a cadence in steps.")
+    if len(minutes) < 10:
+        return _nothing("Too few minutes of this session have heart rate and a cadence in steps.")
     fig, (left, right) = figure(1, 2, height_in=3.4, width_ratios=[1.7, 1])
     x, cadence = minutes["minute"], minutes["cadence_spm"]
     left.fill_between(

@@ -1,0 +1,79 @@
+"""Accepted results: numbers that a page prints without computing them, and how to redo them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sportsml_lite.chapters import project_root
+from sportsml_lite.errors import UserError
+
+VERSION = 1  # of the form of the files in results/
+
+
+def folder() -> Path:
+    """Where the accepted results lie: ``results/`` of the book."""
+    return project_root() / "results"
+
+
+def accept(run: Path) -> Path:
+    """Copy a run's record into ``results/``: the deliberate act by which a page may print it.
+
+    Parameters
+    ----------
+    run : folder that ``sportsml run`` printed, with its ``record.json``
+
+    Returns
+    -------
+    the file in ``results/``, named after chapter, data set and profile; an older one is replaced
+
+    Raises
+    ------
+    UserError if the folder holds no record, or the run read a folder that only this computer has
+    """
+    from sportsml_lite.runs import write_atomically
+
+    path = Path(run) / "record.json" if Path(run).is_dir() else Path(run)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(record["inputs"]["parameters"])
+        given, chapter = record["parameters"], record["chapter"]
+    except (OSError, ValueError, KeyError):
+        advice = "give the folder that `sportsml run` printed"
+        raise UserError(f"{run}: no finished run; {advice}") from None
+    dataset = settings["dataset"]
+    if settings["data_dir"] or not dataset.isidentifier():
+        raise UserError(f"{run}: it read a folder of this computer; run a data set by its name")
+    words = [f"-p {name} {value}" for name, value in given.items()]
+    accepted = {
+        "version": VERSION,
+        "chapter": chapter,
+        "dataset": dataset,
+        "profile": settings["profile"],
+        "command": " ".join(["sportsml run", chapter, *words]),
+        "parameters": settings,
+        "numbers": record["numbers"],
+        "inputs": record["inputs"],
+    }
+    target = folder() / f"{chapter}-{dataset}-{settings['profile']}.json"
+    write_atomically(target, json.dumps(accepted, indent=1, ensure_ascii=False) + "\n")
+    return target
+
+
+def load(chapter: str, dataset: str, profile: str) -> dict:
+    """An accepted result: ``numbers`` by name, ``command`` that redoes it, and what it rests on.
+
+    Raises
+    ------
+    UserError if it is absent or of another form, with the command that makes it
+    """
+    path = folder() / f"{chapter}-{dataset}-{profile}.json"
+    redo = f"sportsml run {chapter} -p dataset {dataset} -p profile {profile}"
+    if not path.is_file():
+        raise UserError(
+            f"{path.name}: no such result; `{redo}`, then `sportsml results accept RUN`"
+        )
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found.get("version") != VERSION:
+        raise UserError(f"{path.name}: version {found.get('version')}, not {VERSION}; redo: {redo}")
+    return found

@@ -1,0 +1,55 @@
+"""Accepting a result: a deliberate copy that says how to redo it."""
+
+import json
+
+import pytest
+
+from sportsml_lite import results
+from sportsml_lite.errors import UserError
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "folder", lambda: tmp_path / "results")
+    return tmp_path
+
+
+def _run(folder, **settings):
+    settings = {"dataset": "pmdata", "data_dir": "", "seed": 0, "profile": "full"} | settings
+    record = {
+        "chapter": "04_effect",
+        "parameters": {"dataset": settings["dataset"], "profile": "full"},
+        "numbers": {"mae": 1.43},
+        "inputs": {"parameters": json.dumps(settings), "data": "abc"},
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "record.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_accepted_says_how_to_redo_it(here):
+    path = results.accept(_run(here / "run"))
+    assert path.name == "04_effect-pmdata-full.json"
+    found = results.load("04_effect", "pmdata", "full")
+    assert found["numbers"] == {"mae": 1.43}
+    assert found["command"] == "sportsml run 04_effect -p dataset pmdata -p profile full"
+    assert found["inputs"]["data"] == "abc"
+
+
+def test_refuses_what_nobody_else_can_redo(here):
+    with pytest.raises(UserError, match="by its name"):
+        results.accept(_run(here / "run", data_dir="mine"))
+    with pytest.raises(UserError, match="by its name"):
+        results.accept(_run(here / "run", dataset="./mine"))
+    with pytest.raises(UserError, match="no finished run"):
+        results.accept(here / "nothing")
+    assert not (here / "results").exists()
+
+
+def test_a_missing_or_older_result_says_what_to_do(here):
+    with pytest.raises(UserError, match="sportsml results accept"):
+        results.load("04_effect", "pmdata", "full")
+    path = results.accept(_run(here / "run"))
+    path.write_text(path.read_text().replace('"version": 1', '"version": 0'))
+    with pytest.raises(UserError, match="version 0, not 1"):
+        results.load("04_effect", "pmdata", "full")
