@@ -63,6 +63,8 @@ def gaps(stream: pd.DataFrame, column: str = "hr_bpm", longest_ok_s: int = 1) ->
     ------
     UserError if the stream holds several sessions or has no such column
     """
+    if column not in stream:
+        raise UserError(f"the stream has no column {column!r}; it has {', '.join(stream)}")
     missing = np.isnan(_grid(stream, column))
     start, length = _runs(missing)
     kept = length > longest_ok_s

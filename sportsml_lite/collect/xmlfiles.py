@@ -166,9 +166,9 @@ def _gpx(elements: Iterator) -> list[Recording]:
 
 
 def _forget(element, parents: list) -> None:
+    """Free a point's memory once it is read; it lies below the root, so it has a parent."""
     element.clear()
-    if parents:
-        parents[-1].remove(element)
+    parents[-1].remove(element)
 
 
 def _point(element) -> dict[str, str]:
