@@ -30,7 +30,9 @@ $(READY): pyproject.toml constraints.txt
 	{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Making the environment in $(VENV) (a few minutes and 2 GB, once) ..."
 	@begun=$$(date +%s); test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on \
-	  -c constraints.txt -e '.[book,lab,test]' > $(VENV)/install.log 2>&1 \
+	{ $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt \
+	  -e '.[book,lab,test]' 2>&1; echo "pip ended with $$?"; } | tee $(VENV)/install.log \
+	| awk '/^Collecting|^Installing/ { n++; printf "\r  %3d  %-60.60s", n, $$0; fflush() } END { print "" }'; \
+	grep -q "^pip ended with 0" $(VENV)/install.log \
 	|| { tail -20 $(VENV)/install.log; echo "The installation failed; all of it: $(VENV)/install.log"; exit 1; }; \
 	touch $(READY); echo "environment ready in $$(( $$(date +%s) - begun )) s"

@@ -11,8 +11,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from sportsml_lite.chapters import Chapter, chapters, pair_text, project_root
@@ -65,16 +65,28 @@ def execute_stale(root: Path, say: Say, workers: int = 2) -> list[Chapter]:
             say(f"  {chapter.name}: {reason}")
     failures = []
     with ThreadPoolExecutor(workers) as pool:
-        jobs = {pool.submit(_execute_one, root, c, inputs): c for c, inputs in todo.items()}
-        for job in as_completed(jobs):
+        jobs = {pool.submit(_execute_one, root, c, inputs): c.name for c, inputs in todo.items()}
+        for job in _watched(jobs):
             try:
-                say(f"  {jobs[job].name}: executed in {job.result():.1f} s")
+                say(f"  {jobs[job]}: executed in {job.result():.1f} s")
             except (Failed, UserError) as error:
-                failures.append(f"{jobs[job].name}: {error}")
+                failures.append(f"{jobs[job]}: {error}")
                 say(f"  {failures[-1]}")
     if failures:
         raise Failed("\n".join(failures))
     return list(todo)
+
+
+def _watched(jobs: dict[Future, str]) -> Iterator[Future]:
+    """Jobs as they finish; on a terminal a line counts the seconds of those under way."""
+    begun, left = time.monotonic(), set(jobs)
+    while left:
+        done, left = wait(left, timeout=1, return_when=FIRST_COMPLETED)
+        if sys.stderr.isatty():
+            names = ", ".join(sorted(jobs[job] for job in left if job.running()))
+            line = f"  {time.monotonic() - begun:.0f} s: {names}" if names else ""
+            print(f"\r{line:<78}\r", end="", file=sys.stderr, flush=True)
+        yield from done
 
 
 def _execute_one(root: Path, chapter: Chapter, inputs: dict[str, str]) -> float:
@@ -176,6 +188,9 @@ def build(say: Say) -> Path:
     root = project_root()
     begun = time.perf_counter()
     _ensure_device_files(say)
+    for chapter in chapters(root):
+        if not chapter.pair.is_file() or pair_text(chapter) != _text(chapter.pair):
+            say(f"  {chapter.pair.name} is not in step with its .py, which is used: `make pairs`")
     execute_stale(root, say)
     executed = {c.name: executed_path(root, c) for c in chapters(root)}
     mark = root / "_build" / "site.key"
