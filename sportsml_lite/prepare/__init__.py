@@ -1,0 +1,62 @@
+"""From what was recorded to what a model reads: clean, fill, weigh, look back, scale, cut.
+
+``clean`` finds what cannot be, ``impute`` fills gaps, ``load`` weighs a session, ``past`` looks
+back, ``features`` makes the model table, ``scale`` and ``windows`` make what a network reads.
+"""
+
+from sportsml_lite.prepare.clean import check_ranges, gaps, regular
+from sportsml_lite.prepare.features import FEATURE_NAMES, FEATURES, Table, session_table
+from sportsml_lite.prepare.impute import (
+    METHODS,
+    drop_channels,
+    fit_imputer,
+    hide_bursts,
+    impute_error,
+)
+from sportsml_lite.prepare.load import (
+    lucia,
+    seconds,
+    srpe_load,
+    stream_loads,
+    trimp,
+    zone_minutes,
+)
+from sportsml_lite.prepare.past import Past
+from sportsml_lite.prepare.scale import (
+    Scaler,
+    fit_scaler,
+    heart_rate_reserve,
+    hr_max_by_age,
+    stream_reserve,
+    with_hr_max,
+)
+from sportsml_lite.prepare.windows import cut_windows
+
+__all__ = [
+    "FEATURES",
+    "FEATURE_NAMES",
+    "METHODS",
+    "Past",
+    "Scaler",
+    "Table",
+    "check_ranges",
+    "cut_windows",
+    "drop_channels",
+    "fit_imputer",
+    "fit_scaler",
+    "gaps",
+    "heart_rate_reserve",
+    "hide_bursts",
+    "hr_max_by_age",
+    "impute_error",
+    "lucia",
+    "regular",
+    "seconds",
+    "session_table",
+    "srpe_load",
+    "stream_loads",
+    "stream_reserve",
+    "trimp",
+    "with_hr_max",
+    "zone_minutes",
+]

@@ -1,0 +1,306 @@
+"""Errors against closed forms and scikit-learn; intervals and coverage against simulation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from sportsml_lite import evaluate
+from sportsml_lite.errors import UserError
+from sportsml_lite.evaluate.metrics import athlete_sums, from_sums
+from sportsml_lite.protocol import margin
+
+
+def test_metrics_of_a_case_worked_by_hand():
+    truth, prediction = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 3.0, 2.0])
+    found = evaluate.scores(truth, prediction)
+    assert found.to_dict() == {"mse": 1.0, "rmse": 1.0, "mae": 0.5, "r2": pytest.approx(0.2)}
+    assert evaluate.accuracy(["x", "x", "y", "y"], ["x", "y", "y", "y"]) == 0.75
+
+
+def test_macro_f1_averages_the_classes_of_the_truth_only():
+    """'z' is never true: its row is a miss of 'x', but no third term that would be zero."""
+    truth, prediction = ["x", "x", "x", "y"], ["x", "x", "z", "y"]
+    assert evaluate.macro_f1(truth, prediction) == pytest.approx((0.8 + 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "message"),
+    [
+        (np.zeros((4, 1)), np.zeros(4), r"truth has shape \(4, 1\) and prediction \(4,\)"),
+        (np.zeros((4, 1)), np.zeros((4, 1)), r"make both \(N,\)"),
+        (np.zeros(4), np.zeros(3), "broadcast"),
+        (np.zeros(0), np.zeros(0), "no rows"),
+        (np.array([1, np.nan]), np.zeros(2), "truth row 1 is nan"),
+        (np.zeros(2), np.array([np.inf, 0]), "prediction row 0 is inf"),
+    ],
+)
+@pytest.mark.parametrize("metric", evaluate.METRICS)
+def test_shapes_that_broadcast_and_missing_values_are_refused(truth, prediction, message, metric):
+    with pytest.raises(UserError, match=message):
+        evaluate.score(truth, prediction, metric)
+    with pytest.raises(UserError, match=message):
+        evaluate.by_athlete(truth, prediction, np.zeros(len(truth)), [metric])
+
+
+def test_an_unknown_metric_is_named():
+    with pytest.raises(UserError, match="no metric 'f1'"):
+        evaluate.score([1.0], [1.0], "f1")
+
+
+rows = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=40
+)
+
+
+@given(rows)
+@settings(max_examples=40, deadline=None)
+def test_sums_give_what_scikit_learn_gives_for_each_athlete_and_for_all(case):
+    athlete, truth, prediction = (np.array(v) for v in zip(*case, strict=True))
+    table = evaluate.by_athlete(truth, prediction, athlete, evaluate.METRICS)
+    for metric in evaluate.METRICS:
+        for name, row in table.iterrows():
+            mine = athlete == name
+            alone = evaluate.score(truth[mine], prediction[mine], metric)
+            assert row[metric] == pytest.approx(alone, nan_ok=True)
+        names, sums = athlete_sums(truth, prediction, athlete, metric)
+        assert from_sums(sums.sum(0), metric) == pytest.approx(
+            evaluate.score(truth, prediction, metric), nan_ok=True
+        )
+        assert list(names) == list(table.index)
+    assert table["n"].sum() == len(case)
+    assert evaluate.mae(truth, prediction) == sk.mean_absolute_error(truth, prediction)
+
+
+def test_an_oracle_and_a_baseline_put_a_model_between_them():
+    rng = np.random.default_rng(0)
+    oracle = rng.normal(size=4000)
+    truth = oracle + rng.normal(0, 0.3, 4000)
+    naive = np.full(4000, truth.mean())
+    assert evaluate.oracle_ratio(truth, oracle, oracle) == 1
+    assert evaluate.reached(truth, naive, naive, oracle) == 0
+    assert evaluate.reached(truth, oracle, naive, oracle) == 1
+    model = oracle + rng.normal(0, 0.4, 4000)  # error 0.5 where the noise alone makes 0.3
+    assert evaluate.oracle_ratio(truth, model, oracle) == pytest.approx(5 / 3, rel=0.03)
+    with pytest.raises(UserError, match="is no error"):
+        evaluate.oracle_ratio(truth, model, oracle, "r2")
+
+
+def test_bootstrap_has_the_standard_error_of_the_mean():
+    values = np.random.default_rng(1).normal(3, 2, 400)
+    interval = evaluate.bootstrap(values)
+    half = 1.96 * values.std() / 20
+    assert interval.estimate == values.mean()
+    assert (interval.low, interval.high) == pytest.approx(
+        (values.mean() - half, values.mean() + half), abs=0.1 * half
+    )
+    assert interval == evaluate.bootstrap(values)
+    assert f"{interval:.1f}" == f"{interval.estimate:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
+
+
+def test_a_lucky_seed_is_lucky_for_all_athletes():
+    """Resampling seeds within each athlete alone would average the seeds' luck away."""
+    luck = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    values = np.random.default_rng(2).normal(0, 0.1, (200, 5)) + luck
+    crossed = evaluate.bootstrap(values)
+    assert crossed.seeds == 5
+    half = (crossed.high - crossed.low) / 2
+    assert half == pytest.approx(1.96 * luck.std() / np.sqrt(5), rel=0.1)
+    athletes_only = evaluate.bootstrap(values.mean(axis=1))
+    assert half > 10 * (athletes_only.high - athletes_only.low) / 2
+
+
+def test_intervals_over_athletes_cover_the_truth_where_intervals_over_rows_do_not():
+    rng = np.random.default_rng(3)
+    mean = rng.normal(0, 1, (200, 40))  # 200 studies of 40 athletes, 20 equal rows each
+    by_athlete = [evaluate.bootstrap(m, draws=400) for m in mean]
+    by_row = [evaluate.bootstrap(np.repeat(m, 20), draws=400) for m in mean]
+    assert 0.88 <= np.mean([i.low <= 0 <= i.high for i in by_athlete]) <= 0.99
+    assert np.mean([i.low <= 0 <= i.high for i in by_row]) < 0.5
+
+
+def case(n=60, rows=20, seed=4):
+    rng = np.random.default_rng(seed)
+    athlete = np.repeat([f"a{i:02d}" for i in range(n)], rows)
+    truth = rng.normal(size=n * rows) + np.repeat(rng.normal(size=n), rows)
+    worse = truth + rng.normal(0, 1, n * rows) * np.repeat(rng.uniform(0.5, 2, n), rows)
+    return athlete, truth, worse, truth + 0.7 * (worse - truth)
+
+
+def test_a_score_of_all_rows_has_the_interval_of_its_athletes():
+    athlete, truth, prediction, _ = case()
+    errors = evaluate.by_athlete(truth, prediction, athlete, ["mse"])["mse"]
+    assert evaluate.score_interval(truth, prediction, athlete, "mse").low == pytest.approx(
+        evaluate.bootstrap(errors).low
+    )
+    for metric in ("rmse", "mae", "r2"):
+        interval = evaluate.score_interval(truth, prediction, athlete, metric)
+        assert interval.estimate == pytest.approx(evaluate.score(truth, prediction, metric))
+        assert interval.low < interval.estimate < interval.high
+    two = evaluate.score_interval(truth, [prediction, prediction], athlete, "r2")
+    assert two.seeds == 2 and two.estimate == pytest.approx(evaluate.r2(truth, prediction))
+    with pytest.raises(UserError, match="only one athlete"):
+        evaluate.score_interval(truth, prediction, np.zeros(len(truth)), "mse")
+
+
+def test_a_gain_is_positive_when_the_candidate_is_better_whatever_the_metric():
+    athlete, truth, worse, better = case()
+    for metric in ("mse", "rmse", "mae", "r2"):
+        gain = evaluate.gain_interval(truth, worse, [better, better], athlete, metric)
+        assert 0 < gain.low < gain.estimate < gain.high
+    labels, wrong = np.digitize(truth, [-1, 0, 1]), np.digitize(worse, [-1, 0, 1])
+    for metric in ("accuracy", "macro_f1"):
+        assert evaluate.gain_interval(labels, wrong, labels, athlete, metric).low > 0
+    with pytest.raises(UserError, match="2 seeds against 3"):
+        evaluate.gain_interval(truth, [worse] * 2, [better] * 3, athlete, "mse")
+
+
+def test_pairing_by_athlete_sees_what_two_separate_intervals_hide():
+    athlete, truth, worse, _ = case()
+    slightly = truth + 0.95 * (worse - truth)
+    gain = evaluate.gain_interval(truth, worse, slightly, athlete, "rmse")
+    a = evaluate.score_interval(truth, worse, athlete, "rmse")
+    b = evaluate.score_interval(truth, slightly, athlete, "rmse")
+    assert gain.low > 0 and b.high > a.low
+
+
+def test_compare_counts_the_harmed_and_judges_by_the_margins():
+    index = [f"a{i}" for i in range(100)]
+    reference = pd.Series(0.5, index)
+    candidate = reference - 0.06
+    candidate.iloc[:10] = 0.65
+    candidate.iloc[10:14] = 0.59  # worse, but by less than the margin of harm
+    result = evaluate.compare(reference, candidate.sample(frac=1, random_state=0), "effect")
+    assert result.gain.estimate == pytest.approx(0.86 * 0.06 - 0.1 * 0.15 - 0.04 * 0.09)
+    assert result.harmed.estimate == pytest.approx(0.1)
+    assert result.harmed.low > 0.03 and result.noninferior and result.verdict == "better"
+    scores = evaluate.compare(reference, reference + 0.05, "macro_f1")
+    assert scores.gain.estimate == pytest.approx(0.05)  # of a score, more is better
+
+
+def test_compare_takes_seeds_beside_a_model_without_and_refuses_other_athletes():
+    reference = pd.Series([1.0, 2.0, 3.0], list("abc"))
+    seeds = pd.DataFrame({0: [0.5, 1.5, 2.5], 1: [0.7, 1.7, 2.7]}, index=list("abc"))
+    result = evaluate.compare(reference, seeds, "rpe")
+    assert result.gain.estimate == pytest.approx(0.4) and result.gain.seeds == 2
+    for other in (reference.rename({"c": "d"}), reference.iloc[:2], seeds.assign(x=1)):
+        with pytest.raises(UserError, match="same athletes"):
+            evaluate.compare(seeds, other, "rpe")
+
+
+@pytest.mark.parametrize(
+    ("low", "estimate", "high", "said", "noninferior"),
+    [
+        (0.02, 0.05, 0.08, "better", True),
+        (0.001, 0.02, 0.04, "undecided", True),
+        (-0.01, 0.0, 0.01, "no difference", True),
+        (-0.02, 0.05, 0.12, "undecided", True),
+        (-0.08, -0.05, -0.02, "worse", False),
+        (-0.05, 0.0, 0.05, "undecided", False),
+    ],
+)
+def test_the_verdict_claims_no_more_than_the_interval(low, estimate, high, said, noninferior):
+    gain = evaluate.Interval(estimate, low, high, 0.95, 50, 5)
+    assert evaluate.verdict(gain, margin("effect")) == said
+    assert evaluate.noninferior(gain, margin("effect")) is noninferior
+
+
+def test_bootstrap_refuses_what_it_cannot_average():
+    with pytest.raises(UserError, match="2 athletes or more"):
+        evaluate.bootstrap([1.0])
+    with pytest.raises(UserError, match="1 of 3 athletes have no value"):
+        evaluate.bootstrap([1.0, np.nan, 2.0])
+
+
+def test_reliability_and_ece_of_a_case_worked_by_hand():
+    probability = np.array([[0.9, 0.1]] * 4 + [[0.35, 0.65]] * 2)
+    truth = [0, 0, 0, 1, 1, 1]
+    table = evaluate.reliability(truth, probability)
+    assert table["n"].tolist() == [2, 4]
+    assert table["low"].tolist() == [0.6, 0.8] and table["accuracy"].tolist() == [1.0, 0.75]
+    assert evaluate.ece(truth, probability) == pytest.approx((2 * 0.35 + 4 * 0.15) / 6)
+    with pytest.raises(UserError, match="row 0 does not sum to 1"):
+        evaluate.ece(truth, probability * 2)
+    with pytest.raises(UserError, match=r"give \(N,\), \(N, C\)"):
+        evaluate.ece(truth, probability[:3])
+
+
+def test_probabilities_that_are_true_have_no_calibration_error():
+    rng = np.random.default_rng(5)
+    p = rng.uniform(0, 1, 40_000)
+    truth = (rng.uniform(0, 1, 40_000) < p).astype(int)
+    assert evaluate.ece(truth, np.stack([1 - p, p], axis=1)) < 0.01
+
+
+def test_conformal_with_one_row_an_athlete_is_the_usual_order_statistic():
+    score = np.random.default_rng(6).exponential(size=49)
+    athlete = np.arange(49)
+    # ceil((49 + 1) · 0.9) = 45: the 45th smallest
+    assert evaluate.conformal_radius(score, athlete, 0.1) == np.sort(score)[44]
+
+
+def clustered(rng, athletes):
+    """An athlete's scale decides its errors; careful athletes record ten times as much."""
+    scale = rng.choice([1.0, 4.0], athletes)
+    rows = np.where(scale == 1, 20, 2)
+    name = np.repeat(np.arange(athletes), rows)
+    return np.abs(rng.normal(size=rows.sum())) * scale[name], name
+
+
+def test_conformal_covers_new_athletes_where_counting_rows_does_not():
+    rng = np.random.default_rng(7)
+    ours, rows = [], []
+    for _ in range(300):
+        score, name = clustered(rng, 30)
+        new, owner = clustered(rng, 10)
+        drawn = new[np.unique(owner, return_index=True)[1]]
+        ours.append((drawn <= evaluate.conformal_radius(score, name, 0.1)).mean())
+        rows.append((drawn <= np.quantile(score, 0.9)).mean())
+    assert 0.89 <= np.mean(ours) <= 0.96
+    assert np.mean(rows) < 0.85
+
+
+def test_conformal_needs_enough_athletes():
+    assert np.isfinite(evaluate.conformal_radius(np.arange(9.0), np.arange(9), 0.1))
+    with pytest.raises(UserError, match="8 athletes cannot cover 90%"):
+        evaluate.conformal_radius(np.arange(8.0), np.arange(8), 0.1)
+    with pytest.raises(UserError, match="alpha = 10"):
+        evaluate.conformal_radius(np.arange(9.0), np.arange(9), 10)
+
+
+def test_cv_plus_is_the_jackknife_plus_when_each_athlete_is_a_fold_of_one_row():
+    rng = np.random.default_rng(8)
+    y = rng.normal(size=19)
+    out = np.array([np.delete(y, i).mean() for i in range(19)])
+    residual = np.abs(y - out)
+    low, high = evaluate.cv_plus(residual, np.arange(19), np.arange(19), out[:, None], 0.1)
+    # ceil((19 + 1) · 0.9) = 18th smallest upper end, mirrored below
+    assert high == pytest.approx(np.sort(out + residual)[17])
+    assert low == pytest.approx(np.sort(out - residual)[1])
+
+
+def test_cv_plus_covers_new_athletes():
+    rng = np.random.default_rng(9)
+    inside = []
+    for _ in range(200):
+        own = rng.normal(size=20)
+        y = own[:, None] + rng.normal(0, 0.3, (20, 6))
+        fold = np.arange(20) % 5
+        model = np.array([y[fold != f].mean() for f in range(5)])
+        name = np.repeat(np.arange(20), 6)
+        residual = np.abs(y.ravel() - model[fold[name]])
+        low, high = evaluate.cv_plus(residual, name, fold[name], model[:, None], 0.1)
+        inside.append(low[0] <= rng.normal() + rng.normal(0, 0.3) <= high[0])
+    assert np.mean(inside) >= 0.85
+    with pytest.raises(UserError, match="do not fit"):
+        evaluate.cv_plus(residual, name, fold[name] + 5, model[:, None])
+
+
+def test_coverage_is_counted_for_each_athlete():
+    truth = np.array([0.0, 1.0, 2.0, 3.0])
+    found = evaluate.coverage(truth, truth - 1, np.array([0.0, 0.5, 3.0, 3.0]), list("aabb"))
+    assert found.to_dict() == {"a": 0.5, "b": 1.0}
+    with pytest.raises(UserError, match="coverage: truth"):
+        evaluate.coverage(truth, truth, truth[:1], list("aabb"))
