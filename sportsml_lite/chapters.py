@@ -14,6 +14,7 @@ from pathlib import Path
 from sportsml_lite.errors import UserError
 
 PACKAGE = Path(__file__).parent
+RECORDING = {"check", "solution"}  # tags of the cells that record numbers
 
 
 def project_root() -> Path:
@@ -191,11 +192,11 @@ def _check_folder(text: str) -> None:
 
 
 def pair_text(chapter: Chapter, executed: dict | None = None) -> str:
-    """Text of the paired .ipynb: the source, and the outputs of its check cells.
+    """Text of the paired .ipynb: the source, and the outputs of the cells that record numbers.
 
     Parameters
     ----------
-    executed : notebook that gives the check cells' outputs; None takes those of the present pair,
+    executed : notebook that gives those outputs; None takes those of the present pair,
         as long as the cell is still the same
     """
     import nbformat
@@ -230,5 +231,5 @@ def _check_outputs(notebook: dict) -> dict[str, list]:
     return {
         cell.source: cell.outputs
         for cell in notebook["cells"]
-        if "check" in cell.metadata.get("tags", []) and cell.outputs
+        if RECORDING & set(cell.metadata.get("tags", [])) and cell.outputs
     }
