@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sys
 
 import click
@@ -70,7 +71,9 @@ def run(chapter, given, page):
         for name, value in runs.read_record(folder)["numbers"].items():
             click.echo(f"  {name} = {value}")
         click.echo(f"notebook: {folder / chosen.name}.ipynb")
-        if page:
+        if page and importlib.util.find_spec("jupyter_book") is None:
+            click.echo("page:     none; pages need the extra 'book' (README)")
+        elif page:
             from sportsml_lite import book
 
             click.echo(f"page:     {book.run_page(folder, chosen)}")

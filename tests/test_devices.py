@@ -154,6 +154,13 @@ def test_the_marathon_is_what_the_watch_says(real):
     assert osaka["speed_mean_mps"] == pytest.approx(4.803, abs=5e-4)
 
 
+def test_a_pause_does_not_pull_the_mean(real):
+    """The device states 150 bpm and 149 W; a value held through the pause would give 146 W."""
+    short = real[0].loc[SHORT[0]]
+    assert short["hr_mean_bpm"] == pytest.approx(150, abs=devices.SAME_HR_BPM)
+    assert short["power_mean_w"] == pytest.approx(149, abs=2)
+
+
 def test_seconds_the_watch_did_not_write_are_missing_not_invented(real):
     stream = real[1].query("session_id == @OSAKA")
     assert len(stream) == 8835
@@ -268,6 +275,15 @@ def test_fit_records_without_a_session_are_recovered(load):
     sessions = load("died.fit", fit(("SPORT", {"sport": "running"}), *records))[0]
     found = sessions[["sport", "start", "duration_s", "distance_m"]].iloc[0].tolist()
     assert found == ["running", START + pd.Timedelta("5s"), 60, 195]
+
+
+def test_a_start_that_does_not_fit_the_records_gives_way_to_them(load):
+    """Later than the first record, or long before it: the clock was set in between."""
+    for begin, start in ((7, 5), (-60, -60), (-86_400, 5)):
+        records = [record(t, heart_rate=120) for t in (5, 6, 7, 8)]
+        sessions, streams = load("x.fit", fit(*records, session(begin, sport="running")))
+        assert sessions["start"].iloc[0] == START + pd.Timedelta(seconds=start)
+        assert streams["hr_bpm"].notna().sum() == 4 and len(streams) == 9 - start
 
 
 def test_a_fit_session_without_records_is_a_session_without_a_stream(load):
@@ -399,6 +415,17 @@ def test_ragged_trackpoints_give_what_they_have(load):
     assert stream["lat_deg"].notna().tolist() == [False, True, False, False]
 
 
+def test_a_makers_number_for_missing_is_missing(load):
+    points = [
+        at(0) + "<HeartRateBpm><Value>255</Value></HeartRateBpm>",
+        at(1) + "<HeartRateBpm><Value>0</Value></HeartRateBpm>",
+        at(2) + "<Extensions><x:TPX><x:Watts>65535</x:Watts></x:TPX></Extensions>",
+        at(3) + "<AltitudeMeters>1e308</AltitudeMeters><DistanceMeters>inf</DistanceMeters>",
+    ]
+    stream = load("x.tcx", tcx(*points))[1]
+    assert stream.drop(columns=["session_id", "t_s"]).isna().all(axis=None)
+
+
 @pytest.mark.parametrize(("given_", "steps"), [(85, 170), (170, 170)])
 @pytest.mark.parametrize("tag", ["Cadence", "x:RunCadence"])
 def test_strides_become_steps_unless_they_are_steps_already(load, tag, given_, steps):
@@ -460,9 +487,10 @@ def test_gpx_distance_and_speed_follow_from_position(load):
 def test_a_gap_between_segments_is_neither_time_nor_way(load):
     first = [fix(t, 50 + t / 1e5) for t in range(11)]
     second = [fix(t, 51 + t / 1e5) for t in range(500, 511)]
-    row = load("x.gpx", gpx(first, second))[0].iloc[0]
-    assert row["duration_s"] == 20
-    assert row["distance_m"] == pytest.approx(20 * 1.11195, rel=1e-4)
+    sessions, streams = load("x.gpx", gpx(first, second))
+    assert sessions["duration_s"].iloc[0] == 20
+    assert sessions["distance_m"].iloc[0] == pytest.approx(20 * 1.11195, rel=1e-4)
+    assert streams["speed_mps"].notna().sum() == 20  # none from one segment to the next
 
 
 @pytest.mark.parametrize(
@@ -701,7 +729,7 @@ def test_a_name_that_is_no_text_is_shown_on_one_line(tmp_path):
 
 def test_a_folder_loads_the_good_and_lists_the_bad(tmp_path):
     good = gpx([fix(0)])
-    for place in ("b.gpx", "sub/b.gpx", "x.fit/inside.GPX", ".hidden.gpx", "._b.gpx", "notes.txt"):
+    for place in ("b.gpx", "sub/b.gpx", "x.fit/inside.GPX", ".trash/b.gpx", "._b.gpx", "notes.txt"):
         (tmp_path / place).parent.mkdir(exist_ok=True)
         (tmp_path / place).write_text(good)
     (tmp_path / "a.fit").write_bytes(b"\x89PNG")
@@ -944,6 +972,22 @@ def test_what_fit_cannot_hold_is_refused_and_nothing_written(tmp_path, session, 
     assert path.read_text() == "as it was"
 
 
+def test_silence_at_both_ends_keeps_its_length(tmp_path):
+    heart = np.full(5000, np.nan)
+    heart[4000] = 120  # more than an hour after the start
+    stream = pd.DataFrame({"session_id": "s", "t_s": np.arange(5000.0), "hr_bpm": heart})
+    devices.write_fit(tmp_path / "s.fit", {"start": START}, stream)
+    sessions, back = devices.read_file(tmp_path / "s.fit")
+    assert sessions["start"].iloc[0] == START
+    np.testing.assert_array_equal(back["hr_bpm"], heart)
+
+
+def test_a_written_file_has_the_rights_of_any_file(tmp_path):
+    devices.write_fit(tmp_path / "s.fit", {"start": START}, some_stream())
+    (tmp_path / "any").touch()
+    assert (tmp_path / "s.fit").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(UserError, match="cannot be written"):
         devices.write_fit(tmp_path / "absent" / "s.fit", {"start": START}, some_stream())
@@ -971,8 +1015,8 @@ def test_time_mean_weights_each_value_by_how_long_it_stands():
     values = np.full(40, np.nan)
     values[[0, 4, 5]] = 100, 140, 160  # stand 4 s, 1 s and, the last, 1 s
     assert assemble.time_mean(values) == pytest.approx((4 * 100 + 140 + 160) / 6)
-    values[39] = 100  # after a pause: the value before it stands HOLD_S, not 34 s
-    assert assemble.time_mean(values) == pytest.approx((400 + 140 + 160 * 10 + 100) / 16)
+    values[39] = 100  # after a pause of 34 s, which counts for nothing
+    assert assemble.time_mean(values) == pytest.approx((400 + 140 + 160 + 100) / 7)
     assert np.isnan(assemble.time_mean(np.full(3, np.nan)))
 
 

@@ -48,14 +48,15 @@ def climb_m(altitude_m: np.ndarray, step_m: float = CLIMB_M) -> float:
 def time_mean(values: np.ndarray) -> float:
     """Mean over time of a (N,) stream at 1 Hz with NaN for the seconds not written.
 
-    Each value stands until the next one, for at most ``HOLD_S`` seconds, so that a watch that
-    writes only on change gives the same mean as one that writes every second.
+    Each value stands until the next one, so that a watch that writes only on change gives the same
+    mean as one that writes every second. Before a silence of more than ``HOLD_S`` seconds, a pause
+    or a lost sensor, it stands for its own second alone.
     """
     at = np.flatnonzero(np.isfinite(values))
     if not len(at):
         return np.nan
-    stands_s = np.minimum(np.diff(at, append=at[-1] + 1), HOLD_S)
-    return float(np.average(values[at], weights=stands_s))
+    until_next_s = np.diff(at, append=at[-1] + 1)
+    return float(np.average(values[at], weights=np.where(until_next_s > HOLD_S, 1, until_next_s)))
 
 
 def assemble(
@@ -184,7 +185,7 @@ def _summary(recording: Recording, stream: pd.DataFrame, start_us: int | None) -
     duration = _first(stated.get("duration_s"), _moving_s(recording.points))
     distance = _first(stated.get("distance_m"), _last(stream, "distance_m"))
     hr, power = _channel(stream, "hr_bpm"), _channel(stream, "power_w")
-    speed = distance / duration if duration > 0 else time_mean(_channel(stream, "speed_mps"))
+    speed = distance / duration if duration > 0 else np.nan
     effect = stated.get("effect", np.nan)
     return {
         "start": pd.Timestamp(start_us, unit="us", tz="UTC") if recording.dated else pd.NaT,
@@ -193,7 +194,7 @@ def _summary(recording: Recording, stream: pd.DataFrame, start_us: int | None) -
         "steps": stated.get("steps", np.nan),
         "hr_mean_bpm": _first(time_mean(hr), stated.get("hr_mean_bpm")),
         "hr_max_bpm": _first(np.nanmax(hr, initial=-np.inf), stated.get("hr_max_bpm")),
-        "speed_mean_mps": speed,
+        "speed_mean_mps": _first(speed, time_mean(_channel(stream, "speed_mps"))),
         "power_mean_w": _first(time_mean(power), stated.get("power_mean_w")),
         "elevation_gain_m": _first(
             stated.get("elevation_gain_m"), climb_m(_channel(stream, "altitude_m"))

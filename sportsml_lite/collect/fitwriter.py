@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -70,14 +69,12 @@ def write_fit(path: str | os.PathLike, session: Mapping, stream: pd.DataFrame) -
 
 
 def _replace(path: Path, data: bytes) -> None:
-    handle, draft = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    draft = path.with_name(f".writing-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        draft.write_bytes(data)
         os.replace(draft, path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
+        draft.unlink(missing_ok=True)
         raise
 
 
@@ -101,8 +98,9 @@ def _encode(name: str, session: Mapping, stream: pd.DataFrame) -> bytes:
     for second, record in _records(name, summary["sport"], stream, seconds):
         write("RECORD", timestamp=start + second, **record)
     write("EVENT", timestamp=end, event="timer", event_type="stop_all")
+    summary |= {"event": "lap", "event_type": "stop", "message_index": 0, "num_laps": 1}
     for kind in ("LAP", "SESSION"):  # the encoder leaves out what a lap has no field for
-        write(kind, timestamp=end, start_time=start, event="lap", event_type="stop", **summary)
+        write(kind, timestamp=end, start_time=start, **summary)
     write("ACTIVITY", timestamp=end, num_sessions=1, type="manual", event="activity")
     return encoder.close()
 
