@@ -192,8 +192,9 @@ figures.gap_lengths(gaps, len(stream))
 # The plain mean over the rows then counts *rows*, not *time*.
 #
 # **Equation.** Let $h_i$ be the heart rate of row $i$, written at second $t_i$, for $i = 1, \dots, n$.
-# Each value stands until the next one is written, for $\Delta_i = t_{i+1} - t_i$ seconds, at most
-# ten (after that we no longer believe it). The **time mean** weights each row by the time it stands:
+# Each value stands until the next one is written, for $\Delta_i = t_{i+1} - t_i$ seconds. After a
+# silence of more than ten seconds we no longer believe it, and the value counts for one second. The
+# **time mean** weights each row by the time it stands:
 #
 # $$\bar h = \frac{\sum_{i=1}^{n} \Delta_i\, h_i}{\sum_{i=1}^{n} \Delta_i}.$$
 #
@@ -375,12 +376,13 @@ record(
 #
 # ### Exercise 1
 #
-# How many minutes of this session were spent at or above 170 bpm? Let each value stand until the next,
-# at most ten seconds. Expected: {glue:text}`exercise_1`.
+# How many minutes of this session were spent at or above 170 bpm? Let each value stand as in the time
+# mean. Expected: {glue:text}`exercise_1`.
 
 # %% tags=["solution"]
 rows = stream[["t_s", "hr_bpm"]].dropna()
-stands_s = (-rows["t_s"].diff(-1)).fillna(1).clip(upper=10)
+until_next_s = (-rows["t_s"].diff(-1)).fillna(1)
+stands_s = until_next_s.where(until_next_s <= 10, 1)
 answer = stands_s[rows["hr_bpm"] >= 170].sum() / 60
 record("exercise_1", answer, digits=1)
 
@@ -401,7 +403,7 @@ record("exercise_2", answer, digits=2)
 # %% [markdown]
 # ### Exercise 3
 #
-# The time mean lets a value stand for ten seconds. Compute it with one second instead, and subtract
+# The time mean lets a value stand for up to ten seconds. Allow one second only, and subtract
 # the plain mean over rows. What do you get, and why? Expected: {glue:text}`exercise_3`.
 
 # %% tags=["solution"]
