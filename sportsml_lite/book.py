@@ -104,7 +104,10 @@ def _execute_one(root: Path, chapter: Chapter, inputs: dict[str, str]) -> float:
 
 
 def stage(root: Path, folder: Path, executed: dict[str, Path]) -> None:
-    """Lay out what Jupyter Book reads: book/, executed notebooks, exercises, MathJax."""
+    """Lay out what Jupyter Book reads: book/, notebooks, exercises, MathJax.
+
+    A chapter without an executed copy is staged as it stands, without outputs.
+    """
     import nbformat
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -113,12 +116,10 @@ def stage(root: Path, folder: Path, executed: dict[str, Path]) -> None:
     (folder / "notebooks" / "exercises").mkdir(parents=True)
     for chapter in chapters(root):
         source = executed.get(chapter.name)
-        if source is None:
-            continue
-        executed_notebook = nbformat.read(source, as_version=4)
+        notebook = nbformat.read(source, as_version=4) if source else chapter.notebook()
         exercises = f"exercises/{chapter.name}_exercises.ipynb"
-        nbformat.write(_dressed(executed_notebook), folder / "notebooks" / f"{chapter.name}.ipynb")
-        nbformat.write(exercise_notebook(executed_notebook), folder / "notebooks" / exercises)
+        nbformat.write(_dressed(notebook), folder / "notebooks" / f"{chapter.name}.ipynb")
+        nbformat.write(exercise_notebook(notebook), folder / "notebooks" / exercises)
     _copy_mathjax(folder / "book" / "_static" / "mathjax")
 
 
@@ -238,10 +239,8 @@ def run_page(folder: Path, chapter: Chapter) -> Path:
     Other chapters are taken as last built, so that the page's links work.
     """
     root = project_root()
-    executed = {c.name: executed_path(root, c) for c in chapters(root)}
-    executed = {name: path if path.is_file() else None for name, path in executed.items()}
-    for other in chapters(root):
-        executed[other.name] = executed[other.name] or other.pair
+    paths = {c.name: executed_path(root, c) for c in chapters(root)}
+    executed = {name: path for name, path in paths.items() if path.is_file()}
     executed[chapter.name] = folder / f"{chapter.name}.ipynb"
     stage(root, folder / "_build" / "stage", executed)
     build_site(root, folder / "_build" / "stage", folder, strict=False)
