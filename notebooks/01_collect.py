@@ -32,6 +32,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
+from sportsml_lite.chapters import check_values
 from sportsml_lite.collect import assemble, damage, devices, fetch, lock, quality
 from sportsml_lite.errors import UserError
 from sportsml_lite.plots import streams as figures
@@ -55,6 +56,7 @@ seed = 0  # 0 to 1000000: places at which files are cut, and the simulated run
 profile = "quick"  # 'quick' or 'full': how many damaged files are tried
 
 # %% tags=["hide-input"]
+check_values("01", globals())
 folder = (
     fetch.locate("device_files", data_dir)
     if data_dir or dataset == "device_files"

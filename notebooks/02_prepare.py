@@ -43,6 +43,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sportsml_lite import evaluate, prepare, protocol, results
+from sportsml_lite.chapters import check_values
 from sportsml_lite.collect import fetch, public
 from sportsml_lite.errors import UserError
 from sportsml_lite.plots import prepare as figures
@@ -65,22 +66,7 @@ window_s = 60  # s, 10 to 600: length of a window
 stride_s = 30  # s, 5 to 600: from one window's beginning to the next
 
 # %% tags=["hide-input"]
-ranges = {
-    "seed": (seed, 0, 1_000_000),
-    "n_athletes": (n_athletes, 20, 1000),
-    "n_days": (n_days, 21, 365),
-    "hidden_share": (hidden_share, 0.05, 0.5),
-    "same_bpm": (same_bpm, 80, 200),
-    "window_s": (window_s, 10, 600),
-    "stride_s": (stride_s, 5, 600),
-}
-for name, (value, low, high) in ranges.items():
-    if not low <= value <= high:
-        raise UserError(f"parameter {name!r}: {value} is outside {low} to {high}")
-if profile not in ("quick", "full"):
-    raise UserError(
-        f"parameter 'profile': {profile!r} is neither 'quick' nor 'full'"
-    )
+check_values("02", globals())
 n_seeds = {"quick": 2, "full": 5}[profile]
 n_streams, n_gap_folds = {"quick": (80, 2), "full": (200, 5)}[profile]
 
@@ -241,7 +227,7 @@ elif has_streams:
     shown_stream = streams[streams["session_id"] == missing.idxmax()]
 
 # %% mystnb={"figure": {"caption": "Left: one session as its watch saw it; with simulated athletes, beside what the heart did. Right (simulated only): the watch's error, middle 50 % (thick) and 90 % (thin) of the seconds.", "name": "fig-prepare-watch"}, "image": {"alt": "Heart rate of one session over time as the watch recorded it, with the simulated truth, dropouts and cadence lock shaded; beside it the spread of the watch's error in ordinary seconds and during cadence lock."}}
-figures.watch(shown_stream, error) if has_streams else figures.nothing(no_streams)
+figures.watch(shown_stream, error) if has_streams else style.nothing(no_streams)
 
 # %% tags=["check"]
 size = error.assign(size=error["error_bpm"].abs()).groupby("what")["size"].mean()
@@ -354,7 +340,7 @@ if has_streams:
     )
 
 # %% mystnb={"figure": {"caption": "Error of filled heart rate on athletes never seen, over the length of the gap; 95 % intervals over athletes. The dashed way reads the future and is legal only after the session.", "name": "fig-prepare-gaps"}, "image": {"alt": "Lines of mean absolute error over gap length for several ways of filling; the mean is flat and worst for short gaps, interpolation is lowest, the causal ways lie between."}}
-figures.filled_gaps(gap_table) if has_streams else figures.nothing(no_streams)
+figures.filled_gaps(gap_table) if has_streams else style.nothing(no_streams)
 
 # %% tags=["check"]
 for gap in gap_lengths:
@@ -483,7 +469,7 @@ has_trimp = loads is not None and loads["trimp_stream"].notna().any()
 # %% mystnb={"figure": {"caption": "Every dot is a session. Left: TRIMP integrated by the second against TRIMP of the session's mean heart rate. Right: the more uneven the session, the more the mean hides.", "name": "fig-prepare-trimp"}, "image": {"alt": "Left, two ways of computing TRIMP scattered along and above the diagonal. Right, the difference in per cent rises with the spread of heart rate within the session."}}
 figures.impulses(
     loads.dropna(subset=["trimp_stream"])
-) if has_trimp else figures.nothing(loads_note)
+) if has_trimp else style.nothing(loads_note)
 
 # %% tags=["check"]
 more = (
@@ -598,7 +584,7 @@ if dated:
 
 # %% mystnb={"figure": {"caption": "One athlete's recent load at each session, before and after the sessions from the vertical line on were made three times as long. Left of the line nothing may move.", "name": "fig-prepare-ahead"}, "image": {"alt": "Three panels over days: the load of the last seven days is unchanged before the vertical line; the calendar week moves just before it, and the centred mean moves for two weeks before it."}}
 turn_day = (turn - line["start"].min()) / pd.Timedelta(days=1) if dated else 0
-figures.look_ahead(day[mine], curves, turn_day) if dated else figures.nothing(
+figures.look_ahead(day[mine], curves, turn_day) if dated else style.nothing(
     "This data has no dates: no past to sum up."
 )
 
@@ -650,9 +636,7 @@ else:
 lowest, highest = beats.min(), beats.max()
 
 # %% mystnb={"figure": {"caption": "Left: the two athletes for whom the same heart rate means least and most, on their own scales and on the population's. Right: the share of the reserve that this heart rate takes, for all athletes; dashed, what min–max says of everybody.", "name": "fig-prepare-scale"}, "image": {"alt": "Left, two lines from rest to maximum for two athletes; at the same heart rate one is far lower than the other, and a dashed population line crosses between. Right, a histogram of the share of the reserve over all athletes."}}
-figures.one_scale(
-    people, same_bpm, lowest, highest
-) if scalable else figures.nothing(
+figures.one_scale(people, same_bpm, lowest, highest) if scalable else style.nothing(
     "No athlete states a resting and a maximal heart rate."
 )
 

@@ -41,6 +41,7 @@ import sympy as sp
 import torch
 from scipy.optimize import lsq_linear
 
+from sportsml_lite.chapters import check_values
 from sportsml_lite.errors import UserError
 from sportsml_lite.plots import descent, style
 from sportsml_lite.recording import record
@@ -71,21 +72,7 @@ rate_share = 0.9  # share of the stable limit, 0.01 to 1.5: learning rate drawn
 weight_decay = 0.5  # per unit of learning rate, 0.01 to 10: AdamW's decay
 
 # %% tags=["hide-input"]
-ranges = {
-    "seed": (seed, 0, 1_000_000),
-    "n_athletes": (n_athletes, 10, 1000),
-    "n_sessions": (n_sessions, 5, 200),
-    "noise_sd": (noise_sd, 0, 2),
-    "rate_share": (rate_share, 0.01, 1.5),
-    "weight_decay": (weight_decay, 0.01, 10),
-}
-for name, (value, low, high) in ranges.items():
-    if not low <= value <= high:
-        raise UserError(f"parameter {name!r}: {value} is outside {low} to {high}")
-if profile not in ("quick", "full"):
-    raise UserError(
-        f"parameter 'profile': {profile!r} is neither 'quick' nor 'full'"
-    )
+check_values("03", globals())
 n_repeats, n_draws = {"quick": (3, 2_000), "full": (20, 10_000)}[profile]
 torch.set_num_threads(1)
 torch.manual_seed(seed)

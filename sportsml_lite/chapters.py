@@ -49,6 +49,14 @@ class Parameter:
         self._check_range(value)
         return value
 
+    def check(self, value) -> None:
+        """Refuse a value of another type, or outside the range or choices of the comment."""
+        kind = type(self.default)
+        kinds = (int, float) if kind is float else (kind,)
+        if type(value) not in kinds:
+            raise UserError(f"parameter {self.name!r}: {value!r} is no {_KIND_NAMES[kind]}")
+        self._check_range(value)
+
     def _check_range(self, value) -> None:
         allowed = self.comment.split(":")[0]
         span = re.search(r"(-?\d[\d.e+-]*) to (-?\d[\d.e+-]*)", allowed)
@@ -179,6 +187,22 @@ def check(chapter: Chapter, given: dict[str, str]) -> dict[str, object]:
         if name == "data_dir" and values[name]:
             _check_folder(values[name])
     return values
+
+
+def check_values(name: str, values: dict[str, object]) -> None:
+    """Check the parameters that a running chapter was given, also by plain papermill.
+
+    Parameters
+    ----------
+    name : chapter, as :func:`find` takes it
+    values : its variables; a chapter calls ``check_values("03", globals())``
+
+    Raises
+    ------
+    UserError naming the parameter and what it may be
+    """
+    for parameter in find(name).parameters().values():
+        parameter.check(values[parameter.name])
 
 
 def _check_folder(text: str) -> None:

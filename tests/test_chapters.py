@@ -125,3 +125,19 @@ def test_pair_keeps_outputs_of_check_cells_only(chapter):
     assert chapters.pair_text(chapter) == chapter.pair.read_text(), "writing twice changes nothing"
     chapter.source.write_text(SOURCE.replace("print(n", "print(2 * n"))
     assert '"outputs": []' in chapters.pair_text(chapter), "a changed cell loses its old output"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("seed", True, "is no whole number"),
+        ("seed", "1", "is no whole number"),
+        ("n_athletes", 3, "outside 10 to 1000"),
+        ("profile", "fast", "is not 'quick' or 'full'"),
+    ],
+)
+def test_a_running_chapter_refuses_what_plain_papermill_gave(name, value, what):
+    defaults = {n: p.default for n, p in chapters.find("03").parameters().items()}
+    chapters.check_values("03", defaults | {"noise_sd": 1})
+    with pytest.raises(UserError, match=what):
+        chapters.check_values("03", defaults | {name: value})

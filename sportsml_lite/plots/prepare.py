@@ -178,11 +178,3 @@ def leak(table: pd.DataFrame, unit: str, floor: float | None):
     ax.set(xlabel=f"RMSE, mean over athletes ({unit})", ylim=(-0.6, len(table) - 0.4))
     fig.legend(loc="outside upper left", ncols=3, fontsize=9)
     return fig
-
-
-def nothing(why: str):
-    """A low figure that says why there is nothing to draw."""
-    fig, ax = figure(height_in=0.6)
-    ax.text(0, 0.5, why, va="center", color=GREY)
-    ax.axis("off")
-    return fig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PINK, SKY, figure
+from sportsml_lite.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PINK, SKY, figure, nothing
 from sportsml_lite.schema import axis_label
 
 PANELS = {
@@ -64,7 +64,7 @@ def gap_lengths(gaps: pd.DataFrame, n_seconds: int):
     n_seconds : seconds of the session
     """
     if gaps.empty:
-        return _nothing("Every second of this session has a heart rate.")
+        return nothing("Every second of this session has a heart rate.")
     share = 100 * gaps.groupby("length_s")["length_s"].sum() / n_seconds
     fig, ax = figure(height_in=2.8)
     ax.bar(range(len(share)), share, color=BLUE, width=0.7)
@@ -82,7 +82,7 @@ def heart_rate_against_cadence(minutes: pd.DataFrame, close_bpm: float):
     close_bpm : half-width (bpm) of the band around the cadence that looks like a lock
     """
     if len(minutes) < 10:
-        return _nothing("Too few minutes of this session have heart rate and a cadence in steps.")
+        return nothing("Too few minutes of this session have heart rate and a cadence in steps.")
     fig, (left, right) = figure(1, 2, height_in=3.4, width_ratios=[1.7, 1])
     x, cadence = minutes["minute"], minutes["cadence_spm"]
     left.fill_between(
@@ -119,12 +119,4 @@ def means(table: pd.DataFrame):
     ax.set_yticks(y, table.index)
     ax.set(ylim=(-0.6, len(table) - 0.4), xlabel="mean heart rate (bpm)")
     ax.margins(x=0.12)
-    return fig
-
-
-def _nothing(why: str):
-    """A low figure that says why there is nothing to draw."""
-    fig, ax = figure(height_in=0.6)
-    ax.text(0, 0.5, why, va="center", color=GREY)
-    ax.axis("off")
     return fig

@@ -58,6 +58,14 @@ def figure(rows: int = 1, cols: int = 1, height_in: float = 3.6, **options):
     return fig, axes
 
 
+def nothing(why: str):
+    """A low figure that says why there is nothing to draw."""
+    fig, ax = figure(height_in=0.6)
+    ax.text(0, 0.5, why, va="center", color=GREY)
+    ax.axis("off")
+    return fig
+
+
 def text_table(frame):
     """A table of text: aligned left, without an index, its lines broken where the page ends."""
     return frame.style.hide().set_table_attributes('class="text-table"')
