@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -22,6 +23,7 @@ from sportsml_lite.recording import recorded
 from sportsml_lite.runs import Failed, dependencies, execute, key, write_atomically
 
 Say = Callable[[str], None]
+BUILDER = ("book.py", "exercises.py", "recording.py")  # what a page depends on, beside its sources
 FOLDED = (
     ("check", "remove-cell", ""),
     ("imports", "hide-input", "the imports"),
@@ -64,14 +66,20 @@ def execute_stale(root: Path, say: Say, workers: int = 2) -> list[Chapter]:
             todo[chapter] = inputs
             say(f"  {chapter.name}: {reason}")
     failures = []
-    with ThreadPoolExecutor(workers) as pool:
-        jobs = {pool.submit(_execute_one, root, c, inputs): c.name for c, inputs in todo.items()}
+    pool = ThreadPoolExecutor(workers)
+    jobs = {pool.submit(_execute_one, root, c, inputs): c.name for c, inputs in todo.items()}
+    try:
         for job in _watched(jobs):
             try:
                 say(f"  {jobs[job]}: executed in {job.result():.1f} s")
             except (Failed, UserError) as error:
                 failures.append(f"{jobs[job]}: {error}")
                 say(f"  {failures[-1]}")
+    except KeyboardInterrupt:
+        say("  interrupted: what is finished is kept, the rest is left for the next build")
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
     if failures:
         raise Failed("\n".join(failures))
     return list(todo)
@@ -214,7 +222,10 @@ def _site_key(root: Path, executed: dict[str, Path]) -> str:
     from sportsml_lite.collect.fetch import fingerprint
 
     notes = {name: path.with_suffix(".json").read_text() for name, path in executed.items()}
-    return key(notes | {"book": fingerprint(root / "book"), "config": _text(root / "_config.yml")})
+    builder = {name: _text(Path(__file__).with_name(name)) for name in BUILDER}
+    versions = {name: importlib.metadata.version(name) for name in ("jupyter-book", "myst-nb")}
+    pages = {"book": fingerprint(root / "book"), "config": _text(root / "_config.yml")}
+    return key(notes | builder | versions | pages)
 
 
 def _text(path: Path) -> str:
@@ -268,8 +279,10 @@ def update_pairs(say: Say) -> None:
     """Write every .ipynb anew from its .py, with the check cells' outputs of an executed copy."""
     import nbformat
 
+    from sportsml_lite.collect import fetch
+
     root = project_root()
-    _ensure_device_files(say)
+    fetch.fetch("device_files")  # without the real files chapter 1 would record simulated numbers
     execute_stale(root, say)
     for chapter in chapters(root):
         executed = nbformat.read(executed_path(root, chapter), as_version=4)

@@ -163,7 +163,7 @@ def find(name: str) -> Chapter:
     names = [chapter.name for chapter in known]
     near = difflib.get_close_matches(stem, names + [n[3:] for n in names], 1, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise UserError(f"no chapter {name!r}{hint} Chapters: {', '.join(names)}")
+    raise UserError(f"no chapter {name!r}{hint or '.'} Chapters: {', '.join(names)}")
 
 
 def check(chapter: Chapter, given: dict[str, str]) -> dict[str, object]:
@@ -180,7 +180,7 @@ def check(chapter: Chapter, given: dict[str, str]) -> dict[str, object]:
             near = difflib.get_close_matches(name, known, 1, 0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise UserError(
-                f"chapter {chapter.name} has no parameter {name!r}{hint} "
+                f"chapter {chapter.name} has no parameter {name!r}{hint or '.'} "
                 f"Parameters: {', '.join(known)}"
             )
         values[name] = known[name].read(text)

@@ -28,8 +28,8 @@ def _plain_errors():
         raise _Failure(str(error), 2) from None
     except Failed as error:
         raise _Failure(str(error), 1) from None
-    except PermissionError as error:
-        raise _Failure(f"{error.filename}: no permission to write here", 2) from None
+    except OSError as error:
+        raise _Failure(f"{error.filename}: {error.strerror or error}", 2) from None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from numbers import Integral, Real
 
 from sportsml_lite.errors import UserError
@@ -63,9 +64,7 @@ def recorded(notebook: dict) -> dict[str, float | str]:
 
 
 def _number_or_text(text: str) -> float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    """Only what :func:`record` prints for a number is one: '2024_05_01' and '1e5' are text."""
+    if re.fullmatch(r"-?\d+", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"-?\d+\.\d+|nan", text) else text

@@ -142,7 +142,8 @@ def run(chapter: Chapter, given: dict[str, str], progress: bool = False) -> Path
     output = folder / f"{chapter.name}.ipynb"
     execute(chapter, values, output, progress)
     notebook = nbformat.read(output, as_version=4)
-    summary = {"chapter": chapter.name, "parameters": values, "numbers": recorded(notebook)}
+    numbers = {name: None if n != n else n for name, n in recorded(notebook).items()}  # no NaN
+    summary = {"chapter": chapter.name, "parameters": values, "numbers": numbers}
     write_atomically(folder / "record.json", json.dumps(summary | {"inputs": inputs}, indent=1))
     return folder
 

@@ -125,3 +125,24 @@ def test_only_what_changed_is_stale(root):
         users = {name for name, inputs in before.items() if module in inputs}
         assert users
         assert users < set(before)
+
+
+@pytest.mark.parametrize("width", WIDTHS.values())
+def test_figures_keep_their_proportions(site, browser, width):
+    tab = browser.new_page(viewport={"width": width, "height": 900})
+    tab.goto((site / "notebooks" / "03_mse.html").as_uri(), wait_until="networkidle")
+    shape = "e => [e.naturalWidth / e.naturalHeight, e.clientWidth / e.clientHeight]"
+    for figure in tab.locator(".cell_output img").all():
+        drawn, shown = figure.evaluate(shape)
+        assert shown == pytest.approx(drawn, rel=0.02)
+    tab.close()
+
+
+def test_a_name_in_a_table_is_text():
+    import pandas as pd
+
+    from sportsml_lite.plots import style
+
+    evil = pd.DataFrame({"file": ["<img src=x onerror=alert(1)>.gpx"]})
+    for table in (style.table(evil), style.text_table(evil)):
+        assert "<img" not in table.to_html()

@@ -197,3 +197,17 @@ def test_every_rule_says_what_it_looks_for_in_numbers():
     said = [quality.what_it_finds(rule) for rule in quality.RULES]
     assert "5 (in bpm/s)" in said[0]
     assert not any("``" in sentence for sentence in said)
+
+
+def test_planted_locks_are_seen_and_shifted_cadence_is_not():
+    """On a simulated run without a lock: the rule finds planted locks, and nothing by itself."""
+    from sportsml_lite.collect import lock
+    from sportsml_lite.simulate import example_run
+
+    _, stream = example_run(2)
+    test = lock.lock_test(stream, close_bpm=5, shifts=20, seed=0)
+    assert test["verdict"] == "no sign of a lock"
+    seen = lock.power(stream, test, close_bpm=5, trials=4, seed=0)
+    assert seen.loc[15, "rule"] == 100
+    short = lock.lock_test(stream[:300], close_bpm=5, shifts=5, seed=0)
+    assert "too little" in short["verdict"]

@@ -142,8 +142,9 @@ def read_folder(
             progress(done, len(files), name)
     if not loaded:
         name, reason = problems[0]
-        count = "its only file" if len(problems) == 1 else f"none of its {len(problems)} files"
-        raise _error(shown, f"{count} can be read ({name}: {reason})", "give other files")
+        none = f"none of its {len(problems)} files can be read"
+        what = "its only file cannot be read" if len(problems) == 1 else none
+        raise _error(shown, f"{what} ({name}: {reason})", "give other files")
     sessions, streams = (
         pd.concat(tables, ignore_index=True) for tables in zip(*loaded, strict=True)
     )
@@ -176,6 +177,7 @@ def same_session(sessions: pd.DataFrame, tolerance_s: float = SAME_START_S) -> p
         (known["athlete_id"] != known["athlete_id"].shift())
         | ((known["start"] - known["start"].shift()).dt.total_seconds() > tolerance_s)
         | (known["start"] > end.shift())
+        | (known["sport"] != known["sport"].shift())
     )
     suffix = known["source"].str.lower().str.extract(r"(\.\w+)$", expand=False)
     known = known.assign(group=new.cumsum(), format=suffix.map(SUFFIXES))

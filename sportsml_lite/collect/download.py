@@ -40,7 +40,11 @@ def fingerprint(path: Path) -> str:
     total = hashlib.sha256()
     for file in files:
         name = file.name if root.is_file() else file.relative_to(root).as_posix()
-        total.update(f"{name}\0{sha256(file)}\n".encode())
+        try:
+            content = sha256(file)
+        except OSError as error:  # whoever reads the folder says so; its state still counts
+            content = f"unreadable: {error.strerror}"
+        total.update(f"{name}\0{content}\n".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
 
 

@@ -63,7 +63,10 @@ def read_csv(data: bytes) -> list[Recording]:
     for name in ABOUT:
         if name not in table:
             table[name] = ""
-    return [_recording(own, decimal) for _, own in table.groupby("session_id", sort=False)]
+    sessions = [own for _, own in table.groupby("session_id", sort=False)]
+    if "athlete_id" in table and any(own["athlete_id"].nunique() > 1 for own in sessions):
+        raise Refusal("a session of it has several athletes", "give each a session_id of its own")
+    return [_recording(own, decimal) for own in sessions]
 
 
 def _text(data: bytes) -> str:

@@ -66,6 +66,11 @@ def nothing(why: str):
     return fig
 
 
+def table(frame, precision: int = 1):
+    """A table without its index; what a file calls itself is shown as text, never run as HTML."""
+    return frame.style.hide().format(precision=precision, na_rep="–", escape="html")
+
+
 def text_table(frame):
-    """A table of text: aligned left, without an index, its lines broken where the page ends."""
-    return frame.style.hide().set_table_attributes('class="text-table"')
+    """A table of text: aligned left, its lines broken where the page ends."""
+    return table(frame).set_table_attributes('class="text-table"')
