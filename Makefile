@@ -32,7 +32,7 @@ $(READY): pyproject.toml constraints.txt
 	@begun=$$(date +%s); test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	{ $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt \
 	  -e '.[book,lab,test]' 2>&1; echo "pip ended with $$?"; } | tee $(VENV)/install.log \
-	| awk '/^Collecting|^Installing/ { n++; printf "\r  %3d  %-60.60s", n, $$0; fflush() } END { print "" }'; \
+	| awk -v tty=$$(test -t 2 && echo 1 || echo 0) 'tty && /^(Collecting|Installing)/ { n++; printf "\r  %3d  %-60.60s", n, $$0; fflush() } END { if (tty) print "" }'; \
 	grep -q "^pip ended with 0" $(VENV)/install.log \
 	|| { tail -20 $(VENV)/install.log; echo "The installation failed; all of it: $(VENV)/install.log"; exit 1; }; \
 	touch $(READY); echo "environment ready in $$(( $$(date +%s) - begun )) s"

@@ -305,8 +305,8 @@ figures.heart_rate_against_cadence(lock.minute_means(stream), close_bpm=5.0)
 # %% [markdown]
 # The naive test: heart rate and cadence are close in **{glue:text}`lock_close` %** of the minutes. That
 # looks alarming, until the shifted cadence gives {glue:text}`lock_low` to {glue:text}`lock_high` % (the
-# middle 95 % of the shifts). The rule names {glue:text}`lock_s` s, where the shifts stay below
-# {glue:text}`lock_chance_s` s. Their changes from minute to minute correlate with
+# middle 95 % of the shifts). The rule names {glue:text}`lock_s` s; 95 % of the shifts give
+# at most {glue:text}`lock_chance_s` s. Their changes from minute to minute correlate with
 # $r =$ {glue:text}`lock_r`. Verdict: **{glue:text}`lock_verdict`**.
 #
 # A test that never finds anything is worthless, so the table above plants locks of known length in this
@@ -454,9 +454,8 @@ record("exercise_3", answer, digits=2)
 #
 # ## What comes next
 #
-# The streams are read, but they still have holes, errors and personal scales. Later chapters clean
-# them, scale heart rate to 0–1, and ask what a session did to the athlete. First,
-# [](03_mse.ipynb) derives the error that every model of this book makes small.
+# The streams are read, but they still have holes, errors and personal scales.
+# [](02_prepare.ipynb) cleans them, scales heart rate to 0–1, and shows the leak that flatters models.
 #
 # ## References
 #
