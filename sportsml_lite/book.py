@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib.metadata
 import importlib.util
@@ -194,7 +195,29 @@ def pages(source: Path) -> list[str]:
 
 def build(say: Say) -> Path:
     """Execute what changed and build the site; return its first page."""
-    root = project_root()
+    with _alone(project_root(), say):
+        return _build(project_root(), say)
+
+
+@contextlib.contextmanager
+def _alone(root: Path, say: Say) -> Iterator[None]:
+    """Two builds in one folder would write the same files: the second waits."""
+    from filelock import FileLock, Timeout
+
+    (root / "_build").mkdir(exist_ok=True)
+    lock = FileLock(root / "_build" / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say("  another build is under way here; waiting for it ...")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _build(root: Path, say: Say) -> Path:
     begun = time.perf_counter()
     _ensure_device_files(say)
     for chapter in chapters(root):

@@ -51,16 +51,21 @@ def _printed(name: str, value: float | str, digits: int | None) -> str:
     return text.lstrip("-") if float(text) == 0 else text  # no "-0.00"
 
 
-def recorded(notebook: dict) -> dict[str, float | str]:
-    """All recorded values of an executed notebook, by name, in order; numbers as numbers."""
-    values = {}
+def printed(notebook: dict) -> dict[str, str]:
+    """All recorded values of an executed notebook, by name, in order, as a page prints them."""
+    texts = {}
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             note = output.get("metadata", {}).get("scrapbook")
             if note:
-                text = output["data"][note["mime_prefix"] + "text/plain"]
-                values[note["name"]] = _number_or_text(ast.literal_eval("".join(text)))
-    return values
+                text = "".join(output["data"][note["mime_prefix"] + "text/plain"])
+                texts[note["name"]] = ast.literal_eval(text)
+    return texts
+
+
+def recorded(notebook: dict) -> dict[str, float | str]:
+    """All recorded values of an executed notebook, by name, in order; numbers as numbers."""
+    return {name: _number_or_text(text) for name, text in printed(notebook).items()}
 
 
 def _number_or_text(text: str) -> float | str:

@@ -104,6 +104,8 @@ def test_exercises_hide_their_solutions(site):
         assert len(tasks) >= 3
         assert all(re.search(r"expected: \S", c.source) for c in tasks)
         assert not any("record(" in c.source for c in tasks)
+        prose = "\n".join(c.source for c in student.cells if c.cell_type == "markdown")
+        assert not re.search(r"\{(glue|term|footcite|download|doc|numref)", prose)
         html = (site / "notebooks" / f"{chapter.name}.html").read_text(encoding="utf-8")
         assert f"{chapter.name}_exercises.ipynb" in html, "the page offers the student's version"
 
