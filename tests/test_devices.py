@@ -787,7 +787,7 @@ def test_a_folder_that_gives_nothing_says_so(tmp_path):
     assert "no such folder" in line(tmp_path / "absent")
     assert "holds no .fit" in line(tmp_path)
     (tmp_path / "b.fit").write_bytes(b"\x89PNG")
-    assert "its only file can be read (b.fit: it holds a PNG picture" in line(tmp_path)
+    assert "its only file cannot be read (b.fit: it holds a PNG picture" in line(tmp_path)
     (tmp_path / "a.csv").touch()
     assert "none of its 2 files can be read (a.csv: it is empty" in line(tmp_path)
     assert "is a file, not a folder" in line(tmp_path / "a.csv")

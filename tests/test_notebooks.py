@@ -26,7 +26,8 @@ def test_every_check_cell_has_its_numbers(chapter):
     pair = nbformat.read(chapter.pair, as_version=4)
     checks = [c for c in pair.cells if chapters.RECORDING & set(c.metadata.get("tags", []))]
     assert checks
-    assert all(cell.outputs for cell in checks), "run `make pairs`"
+    for cell in checks:  # a cell may record only what other data sets have
+        assert cell.outputs or re.match(r"(if|for) ", cell.source), "run `make pairs`"
 
 
 @pytest.mark.parametrize("chapter", EVERY, ids=NAMES)
