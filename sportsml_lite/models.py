@@ -38,3 +38,163 @@ class MLP(nn.Module):
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """(N, D) features to (N,) predictions: never (N, 1), which would broadcast."""
         return self.layers(X).squeeze(-1)
+
+
+class ChannelNorm(nn.Module):
+    r"""Each time step by itself: mean 0 and variance 1 over the channels, then scale and shift.
+
+    .. math:: y_{ct} = \gamma_c \frac{x_{ct} - \mu_t}{\sqrt{\sigma_t^2 + 10^{-5}}} + \beta_c
+
+    Statistics over time or over the batch would make a stream differ from a window, and a frozen
+    layer drift.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels))
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, T) to (N, C, T)."""
+        centred = x - x.mean(1, keepdim=True)
+        normed = centred * torch.rsqrt(centred.square().mean(1, keepdim=True) + 1e-5)
+        return normed * self.scale[:, None] + self.shift[:, None]
+
+
+class LSTMTeacher(nn.Module):
+    r"""Two strided convolutions, a two-way LSTM, and a pool over time (after Hochreiter 1997).
+
+    The convolutions find short patterns and make the sequence four times shorter; the LSTM reads
+    it in both directions; mean and maximum over time are what the output layer sees. Padding is
+    moved behind the recording and masked everywhere, so a padded window gives what the recording
+    alone gives.
+
+    Parameters
+    ----------
+    n_channels : C; n_outputs : classes, or 1 for a regression
+    width : channels of the convolutions; hidden : units of each direction of the LSTM
+    dropout : share of the pooled features that training hides
+
+    Raises
+    ------
+    UserError if a size is not a whole number above 0
+    """
+
+    def __init__(
+        self, n_channels: int, n_outputs: int, width: int = 48, hidden: int = 64,
+        dropout: float = 0.3,
+    ):  # fmt: skip
+        super().__init__()
+        _check_sizes("LSTMTeacher", n_channels, n_outputs, width, hidden)
+        self.front = nn.ModuleList(
+            [nn.Conv1d(n_channels, width, 7, 2, 3), nn.Conv1d(width, width, 5, 2, 2)]
+        )
+        self.norms = nn.ModuleList([ChannelNorm(width), ChannelNorm(width)])
+        self.lstm = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(4 * hidden, n_outputs)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Windows (N, C, T), with mask (N, T) False in padding in front, to (N, outputs)."""
+        if mask is None or bool(mask.all()):
+            return self._read(x, None)
+        length = mask.sum(1)
+        step = torch.arange(x.shape[2], device=x.device)
+        # The recording first, padding behind it.
+        order = (step + (x.shape[2] - length)[:, None]) % x.shape[2]
+        x = torch.gather(x, 2, order[:, None].expand_as(x))
+        return self._read(x * (step < length[:, None])[:, None], length)
+
+    def _read(self, x, length) -> torch.Tensor:
+        for conv, norm in zip(self.front, self.norms, strict=True):
+            x = norm(conv(x)).relu()
+            if length is not None:
+                length = (length + 1) // 2
+                inside = torch.arange(x.shape[2], device=x.device) < length[:, None]
+                x = x * inside[:, None]
+        if length is None:
+            states = self.lstm(x.mT)[0]
+            return self.head(self.dropout(torch.cat([states.mean(1), states.amax(1)], 1)))
+        packed = nn.utils.rnn.pack_padded_sequence(
+            x.mT, length.cpu(), batch_first=True, enforce_sorted=False
+        )
+        states = nn.utils.rnn.pad_packed_sequence(
+            self.lstm(packed)[0], batch_first=True, total_length=x.shape[2]
+        )[0]
+        mean = states.sum(1) / length[:, None]
+        top = states.masked_fill(~inside[..., None], -torch.inf).amax(1)
+        return self.head(self.dropout(torch.cat([mean, top], 1)))
+
+
+class Student(nn.Module):
+    r"""Small causal network: depthwise-separable convolutions, normalised at each time step.
+
+    A depthwise-separable convolution looks along time in each channel by itself and then mixes the
+    channels at each step, with :math:`kW + W^2` weights instead of :math:`kW^2` (the idea of
+    MobileNet and LITE). No output looks ahead, so a stream can be read as it comes. What the head
+    sees is the mean over the window and its last step.
+
+    Parameters
+    ----------
+    n_channels : C; n_outputs : classes, or 1 for a regression
+    width : channels W inside; 8, 16, 24, 32 give about 1, 2, 4, 6 thousand parameters
+    kernel : samples that a convolution spans; stride : samples between two steps after the first
+
+    Raises
+    ------
+    UserError if a size is not a whole number above 0, or the stride is above the kernel
+    """
+
+    DILATIONS = (1, 2, 4)
+
+    def __init__(
+        self, n_channels: int, n_outputs: int, width: int = 16, kernel: int = 9, stride: int = 3
+    ):
+        super().__init__()
+        _check_sizes("Student", n_channels, n_outputs, width, kernel, stride)
+        if stride > kernel:
+            raise UserError(f"Student: stride {stride} above kernel {kernel} would skip samples")
+        self.kernel, self.stride = kernel, stride
+        self.stem = nn.Conv1d(n_channels, width, kernel, stride)
+        self.depth = nn.ModuleList(
+            [nn.Conv1d(width, width, kernel, groups=width, dilation=d) for d in self.DILATIONS]
+        )
+        self.point = nn.ModuleList([nn.Conv1d(width, width, 1) for _ in self.DILATIONS])
+        self.norms = nn.ModuleList([ChannelNorm(width) for _ in self.DILATIONS])
+        self.head = nn.Linear(2 * width, n_outputs)
+
+    def features(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """What the head sees, (N, 2W): mean over time, and the last step.
+
+        x : (N, C, T) with T a multiple of the stride; mask : (N, T), False in padding in front
+        """
+        if x.shape[2] % self.stride:
+            raise UserError(f"Student: windows of {x.shape[2]} samples and a stride of "
+                            f"{self.stride}; give a multiple of it")  # fmt: skip
+        if mask is not None:
+            x = x * mask[:, None]
+            # A step counts once a real sample has come into it.
+            mask = mask[:, self.stride - 1 :: self.stride][:, None].to(x.dtype)
+        x = self.stem(nn.functional.pad(x, (self.kernel - self.stride, 0)))
+        x = x.relu() if mask is None else x.relu() * mask
+        for depth, point, norm in zip(self.depth, self.point, self.norms, strict=True):
+            reach = (self.kernel - 1) * depth.dilation[0]
+            x = x + norm(point(depth(nn.functional.pad(x, (reach, 0))))).relu()
+            if mask is not None:
+                x = x * mask
+        mean = x.mean(2) if mask is None else x.sum(2) / mask.sum(2).clamp(min=1)
+        return torch.cat([mean, x[:, :, -1]], 1)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """(N, C, T) to (N, outputs)."""
+        return self.head(self.features(x, mask))
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Numbers that training may change."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def _check_sizes(name: str, *sizes: int) -> None:
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise UserError(f"{name}: sizes {sizes}; give whole numbers above 0")

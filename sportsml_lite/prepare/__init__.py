@@ -30,7 +30,7 @@ from sportsml_lite.prepare.scale import (
     stream_reserve,
     with_hr_max,
 )
-from sportsml_lite.prepare.windows import cut_windows
+from sportsml_lite.prepare.windows import cut_windows, fill_windows
 
 __all__ = [
     "FEATURES",
@@ -42,6 +42,7 @@ __all__ = [
     "check_ranges",
     "cut_windows",
     "drop_channels",
+    "fill_windows",
     "fit_imputer",
     "fit_scaler",
     "gaps",

@@ -81,6 +81,31 @@ def cut_windows(
     )
 
 
+def fill_windows(X: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Windows without gaps, by a rule that may run on a watch: nothing later is read.
+
+    A missing value takes over the last one of its channel in this window; where there was none yet,
+    it becomes the channel's mean.
+
+    Parameters
+    ----------
+    X : (N, C, T) float, NaN where nothing was measured
+    means : (C,) float, of the training windows
+
+    Raises
+    ------
+    UserError if the numbers of channels differ
+    """
+    if len(means) != X.shape[1]:
+        raise UserError(f"windows: {X.shape[1]} channels and {len(means)} means; give one for each")
+    known = ~np.isnan(X)
+    if known.all():
+        return X
+    source = np.maximum.accumulate(np.where(known, np.arange(X.shape[2]), -1), axis=2)
+    held = np.take_along_axis(X, np.maximum(source, 0), axis=2)
+    return np.where(source < 0, np.asarray(means, dtype=X.dtype)[:, None], held)
+
+
 def _rows(first, last, size: int, stride: int, pad: bool) -> tuple[np.ndarray, np.ndarray]:
     """Stream row of each sample, (N, T), -1 in padding, and each window's recording, (N,)."""
     length = last - first

@@ -1,0 +1,263 @@
+"""Teacher, student and athlete, fold by fold: what chapters 7 to 10 share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from sportsml_lite.errors import UserError
+from sportsml_lite.models import LSTMTeacher, Student
+from sportsml_lite.prepare import fill_windows, fit_scaler
+from sportsml_lite.protocol import PARTS, Split
+from sportsml_lite.schema import Windows
+from sportsml_lite.tasks import Task
+from sportsml_lite.training.sequences import (
+    Plan,
+    Sequences,
+    Trained,
+    WindowData,
+    fit_windows_cached,
+    outputs_of,
+    without_labels,
+)
+
+STRIDES = {30.0: 3, 1.0: 2}  # of the student, by rate: 0.1 s and 2 s between two steps
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One split of a task, scaled by its training athletes.
+
+    windows : test windows, for their athletes, times and labels
+    train, validation, test : :class:`~sportsml_lite.training.sequences.Sequences`
+    train_athlete : (N,) str, of the training windows
+    absent : classes that no training window has: they are never predicted, and count as wrong
+    """
+
+    windows: Windows
+    train: Sequences
+    validation: Sequences
+    test: Sequences
+    train_athlete: np.ndarray
+    signs: torch.Tensor
+    classes: tuple[str, ...]
+    absent: tuple[str, ...]
+    stride: int
+    y_mean: float
+    y_scale: float
+
+    @property
+    def n_outputs(self) -> int:
+        """Classes, or 1 for a number."""
+        return len(self.classes) or 1
+
+    def data(self, labelled: Sequence[str] | None = None, unlabelled: bool = False) -> WindowData:
+        """What a network is trained on.
+
+        Parameters
+        ----------
+        labelled : training athletes whose labels are known; None is all of them
+        unlabelled : keep the other athletes' windows, without their labels
+        """
+        train = self.train
+        if labelled is not None:
+            known = torch.as_tensor(np.isin(self.train_athlete.astype(str), list(labelled)))
+            if not bool(known.any()):
+                raise UserError(f"labelled athletes {list(labelled)}: none of them is in training")
+            train = without_labels(train, ~known) if unlabelled else train.take(known)
+        return WindowData(
+            train, self.validation, self.signs, class_weights(train.y, self.n_outputs),
+            self.n_outputs,
+        )  # fmt: skip
+
+
+def class_weights(y: torch.Tensor, n_classes: int) -> torch.Tensor | None:
+    """Weights (K,) by which every class counts the same in all; 0 for one that is absent."""
+    if y.is_floating_point():
+        return None
+    count = torch.bincount(y[y >= 0], minlength=n_classes).float()
+    present = count > 0
+    weight = torch.zeros(n_classes)
+    weight[present] = count.sum() / (present.sum() * count[present])
+    return weight
+
+
+def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
+    """Fill, scale and cut a task by a split; everything learned comes from training athletes.
+
+    A channel that a symmetry may turn round is divided by its size and not shifted, so that the
+    symmetry holds after scaling too. A number to predict is scaled; :func:`in_units` turns back.
+
+    Parameters
+    ----------
+    laboratory : add the laboratory channel, for a teacher with privileged information
+
+    Raises
+    ------
+    UserError if the task has no such channel, or no window in one of the parts
+    """
+    windows, signs = task.windows, task.signs
+    if laboratory:
+        if task.laboratory is None:
+            raise UserError(f"{task.name}: has no laboratory channel; take laboratory=False")
+        windows = replace(
+            windows,
+            X=np.concatenate([windows.X, task.laboratory], axis=1),
+            channels=(*windows.channels, "laboratory"),
+        )
+        signs = np.concatenate([signs, np.ones((len(signs), 1), np.float32)], axis=1)
+    parts = {part: windows.take(split.rows(windows.athlete, part)) for part in PARTS[:3]}
+    for name, part in parts.items():
+        if not len(part):
+            raise UserError(f"{task.name}: no window of the {name} athletes; give more recordings")
+    scaler = fit_scaler(parts["train"].X)
+    turned = (signs < 0).any(axis=0)
+    scaler = replace(scaler, offset=np.where(turned, 0, scaler.offset))
+    y = parts["train"].y
+    mean, scale = (0.0, 1.0) if windows.classes else (float(y.mean()), float(y.std()) or 1.0)
+    made = {name: _sequences(part, scaler, mean, scale) for name, part in parts.items()}
+    absent = [c for k, c in enumerate(windows.classes) if not (y == k).any()]
+    return Fold(
+        windows=parts["test"],
+        **made,
+        train_athlete=parts["train"].athlete,
+        signs=torch.from_numpy(signs),
+        classes=windows.classes,
+        absent=tuple(absent),
+        stride=_stride(windows),
+        y_mean=mean,
+        y_scale=scale,
+    )
+
+
+def _sequences(windows: Windows, scaler, mean: float, scale: float) -> Sequences:
+    X = scaler.transform(fill_windows(windows.X, scaler.mean)).astype(np.float32)
+    mask = None if windows.mask.all() else torch.from_numpy(windows.mask)
+    if mask is not None:
+        X = X * windows.mask[:, None]
+    y = windows.y if windows.classes else ((windows.y - mean) / scale).astype(np.float32)
+    return Sequences(torch.from_numpy(np.ascontiguousarray(X)), mask, torch.from_numpy(y.copy()))
+
+
+def _stride(windows: Windows) -> int:
+    """The student's stride: the usual one of this rate, or the next smaller that divides T."""
+    usual = STRIDES.get(windows.rate_hz, 2)
+    return next(s for s in range(usual, 0, -1) if windows.X.shape[2] % s == 0)
+
+
+def in_units(fold: Fold, outputs: torch.Tensor) -> np.ndarray:
+    """Class positions (N,) int, or predicted numbers (N,) in the target's unit."""
+    if fold.classes:
+        return outputs.argmax(1).numpy()
+    return outputs.squeeze(1).double().numpy() * fold.y_scale + fold.y_mean
+
+
+# --- teacher and student -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Networks and how long they learn; the same for every arm of a comparison."""
+
+    teacher_width: int
+    teacher_hidden: int
+    teacher: Plan
+    student_width: int
+    student: Plan
+
+
+# Motion at 30 Hz has more to say in a window than a watch's row a second.
+MOTION = Sizes(48, 64, Plan(steps=800, rate=2e-3), 16, Plan(steps=600, rate=5e-3))
+SECONDS = Sizes(24, 32, Plan(steps=600, rate=2e-3), 16, Plan(steps=500, rate=5e-3))
+
+
+def sizes_for(fold: Fold, profile: str) -> Sizes:
+    """The book's sizes for a fold's kind of windows; a ``'quick'`` page trains half as long."""
+    sizes = MOTION if fold.windows.rate_hz > 1 else SECONDS
+    if profile == "full":
+        return sizes
+    shorter = {n: replace(p, steps=p.steps // 2, checks=10)
+               for n, p in (("teacher", sizes.teacher), ("student", sizes.student))}  # fmt: skip
+    return replace(sizes, **shorter)
+
+
+def train_teacher(
+    fold: Fold, seed: int, sizes: Sizes, labelled: Sequence[str] | None = None
+) -> Trained:
+    """An LSTM teacher of one fold, from one seed; trained once for equal inputs."""
+    channels = fold.train.X.shape[1]
+
+    def build():
+        return LSTMTeacher(channels, fold.n_outputs, sizes.teacher_width, sizes.teacher_hidden)
+
+    return fit_windows_cached(build, fold.data(labelled), seed, sizes.teacher)
+
+
+def ask(trained: Iterable[Trained], part: Sequences, signs: torch.Tensor | None) -> torch.Tensor:
+    """Outputs (N, K), averaged over the networks and over the symmetries."""
+    each = [outputs_of(t.model, part, signs) for t in trained]
+    return torch.stack(each).mean(0)
+
+
+def train_student(
+    fold: Fold,
+    seed: int,
+    sizes: Sizes,
+    loss: Callable | None = None,
+    soft: torch.Tensor | None = None,
+    labelled: Sequence[str] | None = None,
+    unlabelled: bool = False,
+    width: int | None = None,
+) -> Trained:
+    """A student of one fold, from one seed.
+
+    Parameters
+    ----------
+    loss : from :mod:`sportsml_lite.distill`; None is the labels alone
+    soft : (N, K) the teacher's outputs for all training windows of the fold
+    labelled, unlabelled : see :meth:`Fold.data`
+    width : of the student; None is that of ``sizes``
+    """
+    channels = fold.train.X.shape[1]
+
+    def build():
+        return Student(channels, fold.n_outputs, width or sizes.student_width, stride=fold.stride)
+
+    data = fold.data(labelled, unlabelled)
+    if soft is not None and len(soft) != len(data.train):
+        soft = soft[torch.as_tensor(np.isin(fold.train_athlete.astype(str), list(labelled)))]
+    return fit_windows_cached(build, data, seed, sizes.student, loss, soft)
+
+
+def label_budget(fold: Fold, count: int) -> tuple[str, ...]:
+    """The first ``count`` training athletes by which every class is seen as early as can be.
+
+    Athletes are taken in the order of their names, but one who brings a class that is still
+    missing comes before one who does not.
+    """
+    names = sorted(set(fold.train_athlete.astype(str)))
+    if not 1 <= count <= len(names):
+        raise UserError(f"labelled athletes = {count}: training has {len(names)}")
+    owner = fold.train_athlete.astype(str)
+    if not fold.classes:
+        return tuple(names[:count])
+    shown = {n: set(fold.train.y[torch.as_tensor(owner == n)].tolist()) for n in names}
+    chosen, seen = [], set()
+    while len(chosen) < count:
+        rest = [n for n in names if n not in chosen]
+        best = max(rest, key=lambda n: len(shown[n] - seen))
+        chosen.append(best)
+        seen |= shown[best]
+    return tuple(chosen)
+
+
+def each(function: Callable, jobs: Sequence, workers: int = 1) -> list:
+    """``function(job)`` for every job, in order, on one or more processes of one thread each."""
+    if workers == 1:
+        return [function(job) for job in jobs]
+    from joblib import Parallel, delayed
+
+    return Parallel(n_jobs=workers)(delayed(function)(job) for job in jobs)
