@@ -9,6 +9,8 @@ from sportsml_lite.collect import fetch
 from sportsml_lite.errors import UserError
 
 ROOT = Path(__file__).parent
+# Two workers share two cores; a second thread in each only gets in the way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.collect import public
-from sportsml_lite.collect.swimming import RATE_HZ, TRANSITION
+from sportsml_lite.collect.swimming import INERTIAL, RATE_HZ, TRANSITION
 from sportsml_lite.errors import UserError
 from sportsml_lite.prepare import cut_windows, hr_max_by_age, regular, stream_reserve
 from sportsml_lite.prepare._rows import of_athletes, of_sessions, recordings
@@ -29,8 +29,6 @@ TARGETS = ("class", "heart_rate")
 HEART_RATES = ("age", "reserve")
 DOMAINS = ("below_vt1", "between", "above_vt2")
 STROKES = ("transition", "freestyle", "breaststroke", "backstroke", "butterfly")
-INERTIAL = tuple(f"{kind}_{axis}_{unit}" for kind, unit in (("acc", "mps2"), ("gyro", "radps"))
-                 for axis in "xyz")  # fmt: skip
 LABORATORY = "vo2_ml_kg_min"
 AHEAD_S = 60
 SLOPE_S = 30  # a barometer's step of 0.2 m would be a slope of its own over a shorter time
@@ -87,8 +85,8 @@ def load_task(
     data_dir : folder that holds it; empty: see :func:`sportsml_lite.collect.fetch.locate`
     target : ``'class'`` or ``'heart_rate'``
     seed : of the simulated athletes
-    heart_rate : heart rate as a share of the maximum expected at this ``'age'`` (Nes et al. 2013),
-        or of the athlete's own ``'reserve'`` from measured rest and maximum
+    heart_rate : for the classes: heart rate as a share of the maximum expected at this ``'age'``
+        (Nes et al. 2013), or of the athlete's own ``'reserve'`` from measured rest and maximum
     length_s, stride_s : of a window, s; 0 takes the data set's own
     n_athletes, sessions_each : of the simulation
 
@@ -143,9 +141,11 @@ def _streams(name, athletes, sessions, streams, dropped, size, target, heart_rat
         hr_fraction=_hr_fraction(streams, sessions, athletes, heart_rate),
         grade=_grade(streams),
     )
-    channels = ["hr_fraction", "speed_mps", "cadence_spm", "grade"] + ["power_w"] * bool(power)
+    # What is predicted in beats is read in beats: else the last value would be no rival.
+    heart = "hr_fraction" if target == "class" else "hr_bpm"
+    channels = [heart, "speed_mps", "cadence_spm", "grade"] + ["power_w"] * bool(power)
     channels = [c for c in channels if frame[c].notna().any()]
-    if "hr_fraction" not in channels:
+    if heart not in channels:
         raise UserError(f"{name}: the streams hold no heart rate; this task is built on it")
     laboratory = LABORATORY in frame and frame[LABORATORY].notna().any()
     options = {"target": "label", "rule": "last", "classes": _classes(frame, name, target)}

@@ -29,6 +29,7 @@ CHANNELS = {
     "MAG_2": "mag_z_ut",
     "PRESS": "pressure_hpa",
 }
+INERTIAL = tuple(name for name in CHANNELS.values() if name.startswith(("acc_", "gyro_")))
 FILE = re.compile(r"(?P<style>[A-Za-z]+)_(?P<stamp>\d+)$")
 EPOCH_MS = (1_451_606_400_000, 1_893_456_000_000)  # 2016 to 2030: other stamps are no dates
 

@@ -30,6 +30,7 @@ from sportsml_lite.prepare.scale import (
     stream_reserve,
     with_hr_max,
 )
+from sportsml_lite.prepare.statistics import last_mean, window_statistics
 from sportsml_lite.prepare.windows import cut_windows, fill_windows
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "hide_bursts",
     "hr_max_by_age",
     "impute_error",
+    "last_mean",
     "lucia",
     "regular",
     "seconds",
@@ -58,6 +60,7 @@ __all__ = [
     "stream_loads",
     "stream_reserve",
     "trimp",
+    "window_statistics",
     "with_hr_max",
     "zone_minutes",
 ]

@@ -1,0 +1,332 @@
+"""What a sequence model has to beat: naive answers, rules of practice, trees, random convolutions.
+
+Every baseline is fitted by :func:`fit_window_baseline` and then a function of windows to
+predictions. Validation athletes choose the strength of a ridge and the number of boosted trees, as
+they choose the last epoch of a network.
+
+A missing value holds the last one of its window; before the first it is the training mean
+(:func:`~sportsml_lite.prepare.fill_windows`). The trees also see how much was missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pandas as pd
+
+from sportsml_lite.baselines import STRENGTHS, TREES
+from sportsml_lite.errors import UserError
+from sportsml_lite.evaluate import macro_f1, mse
+from sportsml_lite.prepare import fill_windows, fit_scaler, last_mean, window_statistics
+from sportsml_lite.schema import Windows
+from sportsml_lite.tasks import DOMAINS
+
+WINDOW_BASELINES = {
+    "majority": "most frequent class",
+    "zone": "heart-rate zones",
+    "mean": "mean predictor",
+    "last": "last value (mean of 5 s)",
+    "autoregression": "autoregression",
+    "autoregression_plan": "autoregression + plan",
+    "forest": "random forest",
+    "boosting": "boosted trees",
+    "minirocket": "MiniRocket + ridge",
+}
+HEART, BEATS = "hr_fraction", "hr_bpm"
+PLANNED = "planned_"
+MIN_SAMPLES = 9  # length of a MiniRocket kernel
+NEEDS = {
+    "majority": "classes",
+    "zone": f"a channel {HEART!r} and the classes {', '.join(DOMAINS)}",
+    "mean": "a number as target",
+    "last": f"a number as target and a channel {BEATS!r}",
+    "autoregression": f"a number as target and a channel {BEATS!r}",
+    "autoregression_plan": f"a number as target, channels {BEATS!r} and '{PLANNED}…'",
+    "minirocket": f"windows of at least {MIN_SAMPLES} samples",
+}
+NAIVE = ("majority", "mean")
+MOST_WINDOWS = 6000  # of a forest and of MiniRocket: neighbouring windows say nearly the same
+CUTS = 400  # quantiles of heart rate that the zones may be cut at
+# The published number, and a smaller one where there are many windows to be transformed.
+KERNELS, FEWER_KERNELS, MANY_WINDOWS = 9996, 2016, 4000
+KERNEL_STRENGTHS = np.logspace(1, 5, 5)
+PAST_S = 60
+
+Predictor = Callable[[Windows], np.ndarray]
+
+
+def window_baselines_of(windows: Windows) -> list[str]:
+    """Names of :data:`WINDOW_BASELINES` that can be fitted to such windows."""
+    number, beats = not windows.classes, BEATS in windows.channels
+    planned = any(c.startswith(PLANNED) for c in windows.channels)
+    applies = {
+        "majority": not number,
+        "zone": HEART in windows.channels and windows.classes == DOMAINS,
+        "mean": number,
+        "last": number and beats,
+        "autoregression": number and beats,
+        "autoregression_plan": number and beats and planned,
+        "minirocket": windows.X.shape[2] >= MIN_SAMPLES,
+    }
+    return [name for name in WINDOW_BASELINES if applies.get(name, True)]
+
+
+def fit_window_baseline(name: str, train: Windows, validation: Windows, seed: int = 0) -> Predictor:
+    """Fit one of :data:`WINDOW_BASELINES` on training athletes.
+
+    For classes: ``majority`` answers with the most frequent class; ``zone`` cuts the mean of
+    ``hr_fraction`` over the last 10 s where macro-F1 of the training windows is best. For a number:
+    ``mean``; ``last``, the mean of the last 5 s of ``hr_bpm``; ``autoregression``, a ridge on
+    the 5-s means of its last 60 s; ``autoregression_plan``, also on the 10-s means of the last 60 s
+    of the other channels, among them what is planned. For both: ``forest`` (200 trees) and
+    ``boosting`` on :func:`~sportsml_lite.prepare.window_statistics`; ``minirocket``, 9996 random
+    convolutions (Dempster et al. 2021), 2016 above 4000 training windows, of scaled channels and a
+    ridge. Classes weigh the same, however rare.
+
+    ``forest`` and ``minirocket`` read every n-th window of each athlete and class, so that about
+    6000 remain; the others read all.
+
+    Parameters
+    ----------
+    name : key of :data:`WINDOW_BASELINES`; see :func:`window_baselines_of`
+    train, validation : windows of different athletes
+    seed : of ``forest`` and ``minirocket``; the others draw nothing
+
+    Returns
+    -------
+    function of windows of the same form, giving (N,) positions in ``classes``, never one that
+        training lacks, or (N,) float
+
+    Raises
+    ------
+    UserError for an unknown name, windows that do not fit it or each other, shared athletes, or a
+        single class to learn from
+    """
+    _check(name, train, validation)
+    fits = {
+        "majority": _majority,
+        "zone": _zone,
+        "mean": _mean,
+        "last": _last,
+        "autoregression": _autoregression,
+        "autoregression_plan": _autoregression_plan,
+        "forest": _forest,
+        "boosting": _boosting,
+        "minirocket": _minirocket,
+    }
+    predict = fits[name](train, validation, seed)
+
+    def checked(windows: Windows) -> np.ndarray:
+        _check_form(train, windows)
+        return predict(windows)
+
+    return checked
+
+
+def _block_means(X: np.ndarray, rate_hz: float, seconds: float) -> np.ndarray:
+    """Means over consecutive pieces of the last 60 s, the last one at the end, (N, C·B)."""
+    n, c, t = X.shape
+    size = min(t, max(1, round(seconds * rate_hz)))
+    count = max(1, min(t, round(PAST_S * rate_hz)) // size)
+    return X[..., t - count * size :].reshape(n, c, count, size).mean(axis=3).reshape(n, -1)
+
+
+# --- naive answers and rules ---------------------------------------------------------------------
+
+
+def _majority(train: Windows, validation: Windows, seed: int) -> Predictor:
+    most = int(np.bincount(train.y).argmax())
+    return lambda windows: np.full(len(windows), most)
+
+
+def _mean(train: Windows, validation: Windows, seed: int) -> Predictor:
+    mean = train.y.mean()
+    return lambda windows: np.full(len(windows), mean)
+
+
+def _zone(train: Windows, validation: Windows, seed: int) -> Predictor:
+    read = _reader(train, (HEART,))
+    present = np.unique(train.y)
+
+    def level(windows: Windows) -> np.ndarray:
+        return last_mean(read(windows)[:, 0], windows.rate_hz, 10)
+
+    cuts = best_cuts(level(train), np.searchsorted(present, train.y))
+    return lambda windows: present[np.searchsorted(cuts, level(windows), side="right")]
+
+
+def best_cuts(value: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Cut points (K-1,) that give the best macro-F1 where class k lies from cut k-1 up to cut k.
+
+    Parameters
+    ----------
+    value : (N,); y : (N,) int classes 0 to K-1, each present; candidates are 400 quantiles
+    """
+    edges = np.concatenate([[-np.inf], np.unique(np.quantile(value, np.linspace(0, 1, CUTS)))])
+    bins = np.searchsorted(edges, value, side="right")
+    hits = np.zeros((len(edges) + 1, y.max() + 1))
+    np.add.at(hits, (bins, y), 1)
+    below = hits.cumsum(axis=0)  # rows of a class below each edge; the last holds them all
+    places = np.array(list(combinations_with_replacement(range(len(edges)), y.max())))
+    ends = np.pad(places, ((0, 0), (1, 1)), constant_values=((0, 0), (0, len(edges))))
+    table = np.diff(below[ends], axis=1)  # (P, predicted, true)
+    f1 = 2 * np.diagonal(table, axis1=1, axis2=2) / (table.sum(axis=2) + below[-1])
+    return edges[places[f1.mean(axis=1).argmax()]]
+
+
+def _last(train: Windows, validation: Windows, seed: int) -> Predictor:
+    read = _reader(train, (BEATS,))
+    return lambda windows: last_mean(read(windows)[:, 0], windows.rate_hz, 5).astype(float)
+
+
+def _autoregression(train: Windows, validation: Windows, seed: int) -> Predictor:
+    read = _reader(train, (BEATS,))
+    return _line(lambda w: _block_means(read(w), w.rate_hz, 5), train, validation, STRENGTHS)
+
+
+def _autoregression_plan(train: Windows, validation: Windows, seed: int) -> Predictor:
+    others = tuple(c for c in train.channels if c != BEATS)
+    past, plan = _reader(train, (BEATS,)), _reader(train, others)
+
+    def features(windows: Windows) -> np.ndarray:
+        rate = windows.rate_hz
+        return np.hstack(
+            [_block_means(past(windows), rate, 5), _block_means(plan(windows), rate, 10)]
+        )
+
+    return _line(features, train, validation, STRENGTHS)
+
+
+# --- learners ------------------------------------------------------------------------------------
+
+
+def _forest(train: Windows, validation: Windows, seed: int) -> Predictor:
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    means, few = fit_scaler(train.X).mean, _thin(train)
+    options = {"n_estimators": 200, "min_samples_leaf": 3, "n_jobs": 1, "random_state": seed}
+    if train.classes:
+        trees = RandomForestClassifier(class_weight="balanced", **options)
+    else:
+        trees = RandomForestRegressor(max_features=1 / 3, **options)
+    trees.fit(window_statistics(few, means), few.y)
+    return lambda windows: trees.predict(window_statistics(windows, means))
+
+
+def _boosting(train: Windows, validation: Windows, seed: int) -> Predictor:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    means = fit_scaler(train.X).mean
+    kind = HistGradientBoostingClassifier if train.classes else HistGradientBoostingRegressor
+    trees = kind(early_stopping=True, random_state=seed, **TREES)
+    if train.classes:
+        # A class that training lacks cannot be judged.
+        validation = validation.take(np.isin(validation.y, train.y))
+        if not len(validation):
+            raise UserError("baseline 'boosting': no class of training in validation; split again")
+    trees.fit(
+        window_statistics(train, means),
+        train.y,
+        _weights(train, train.y),
+        X_val=window_statistics(validation, means),
+        y_val=validation.y,
+        sample_weight_val=_weights(train, validation.y),
+    )
+    return lambda windows: trees.predict(window_statistics(windows, means))
+
+
+def _minirocket(train: Windows, validation: Windows, seed: int) -> Predictor:
+    from aeon.transformations.collection.convolution_based import MiniRocket
+
+    train, scaler = _thin(train), fit_scaler(train.X)
+
+    def scaled(windows: Windows) -> np.ndarray:
+        # A kernel adds channels up: unscaled, the one with the largest numbers would decide.
+        return scaler.transform(fill_windows(windows.X, scaler.mean))
+
+    count = KERNELS if len(train) <= MANY_WINDOWS else FEWER_KERNELS
+    kernels = MiniRocket(count, n_jobs=1, random_state=seed)
+    state = np.random.get_state()  # noqa: NPY002  aeon seeds the generator of the whole process
+    kernels.fit(scaled(train))
+    np.random.set_state(state)  # noqa: NPY002
+    return _line(lambda w: kernels.transform(scaled(w)), train, _thin(validation), KERNEL_STRENGTHS)
+
+
+def _line(features, train: Windows, validation: Windows, strengths) -> Predictor:
+    """Ridge on standardised features, its strength chosen by validation athletes."""
+    from sklearn.linear_model import Ridge, RidgeClassifier
+
+    X = features(train).astype(float)  # in float32 a weak ridge would be ill-conditioned
+    scaler = fit_scaler(X)
+    X, X_val = (scaler.transform(x) for x in (X, features(validation)))
+    options = {"class_weight": "balanced"} if train.classes else {}
+    kind = RidgeClassifier if train.classes else Ridge
+    models = [kind(strength, **options).fit(X, train.y) for strength in strengths]
+    answers = [model.predict(X_val) for model in models]
+    if train.classes:
+        scores = [macro_f1(validation.y, answer) for answer in answers]
+    else:
+        scores = [-mse(validation.y, answer) for answer in answers]
+    best = models[int(np.argmax(scores))]
+    return lambda windows: best.predict(scaler.transform(features(windows)))
+
+
+def _reader(train: Windows, channels: tuple[str, ...]) -> Callable[[Windows], np.ndarray]:
+    """Function of windows to some of their channels without gaps, (N, C', T)."""
+    at = [train.channels.index(c) for c in channels]
+    means = fit_scaler(train.X[:, at]).mean
+    return lambda windows: fill_windows(windows.X[:, at], means)
+
+
+def _weights(train: Windows, y: np.ndarray) -> np.ndarray | None:
+    """Of each row, such that the training rows of every class sum to the same; 1 in the mean."""
+    if not train.classes:
+        return None
+    count = np.bincount(train.y, minlength=len(train.classes))
+    return (len(train) / (count > 0).sum() / np.maximum(count, 1))[y]
+
+
+def _thin(windows: Windows) -> Windows:
+    """Every n-th window of each athlete and class: about 6000, nobody and no class lost."""
+    step = -(-len(windows) // MOST_WINDOWS)
+    group = pd.DataFrame({"a": windows.athlete, "y": windows.y if windows.classes else 0})
+    return windows.take((group.groupby(["a", "y"]).cumcount() % step == 0).to_numpy())
+
+
+# --- checks --------------------------------------------------------------------------------------
+
+
+def _check(name: str, train: Windows, validation: Windows) -> None:
+    if name not in WINDOW_BASELINES:
+        raise UserError(f"no baseline {name!r}: choose one of {', '.join(WINDOW_BASELINES)}")
+    fitting = window_baselines_of(train)
+    if name not in fitting:
+        raise UserError(f"baseline {name!r} needs {NEEDS[name]}; choose of {', '.join(fitting)}")
+    _check_form(train, validation)
+    if not len(train) or not len(validation):
+        raise UserError("baseline: no window to train or to validate on; give more athletes")
+    shared = np.intersect1d(train.athlete.astype(str), validation.athlete.astype(str))
+    if len(shared):
+        raise UserError(
+            f"baseline: athlete {str(shared[0])!r} trains and validates; split by athlete"
+        )
+    if train.classes and name not in NAIVE and len(np.unique(train.y)) < 2:
+        raise UserError(
+            f"baseline {name!r}: training holds only {train.classes[train.y[0]]!r}; take other "
+            "athletes, or 'majority'"
+        )
+
+
+def _check_form(train: Windows, windows: Windows) -> None:
+    for field in ("channels", "classes", "rate_hz"):
+        fitted, found = getattr(train, field), getattr(windows, field)
+        if fitted != found:
+            raise UserError(f"baseline: {field} {found} where it was fitted on {fitted}; "
+                            "cut both from one task")  # fmt: skip
+    if windows.X.shape[2] != train.X.shape[2]:
+        raise UserError(
+            f"baseline: windows of {windows.X.shape[2]} samples where it was fitted on "
+            f"{train.X.shape[2]}; cut both from one task"
+        )
