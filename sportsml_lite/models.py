@@ -62,10 +62,10 @@ class ChannelNorm(nn.Module):
 
 
 class LSTMTeacher(nn.Module):
-    r"""Two strided convolutions, a two-way LSTM, and a pool over time (after Hochreiter 1997).
+    r"""Strided convolutions, a two-way LSTM, and a pool over time (after Hochreiter 1997).
 
-    The convolutions find short patterns and make the sequence four times shorter; the LSTM reads
-    it in both directions; mean and maximum over time are what the output layer sees. Padding is
+    Each convolution finds short patterns and halves the sequence; the LSTM reads it in both
+    directions; mean and maximum over time are what the output layer sees. Padding is
     moved behind the recording and masked everywhere, so a padded window gives what the recording
     alone gives.
 
@@ -73,6 +73,7 @@ class LSTMTeacher(nn.Module):
     ----------
     n_channels : C; n_outputs : classes, or 1 for a regression
     width : channels of the convolutions; hidden : units of each direction of the LSTM
+    layers : convolutions, each with a stride of two
     dropout : share of the pooled features that training hides
 
     Raises
@@ -82,14 +83,16 @@ class LSTMTeacher(nn.Module):
 
     def __init__(
         self, n_channels: int, n_outputs: int, width: int = 48, hidden: int = 64,
+        layers: int = 2,
         dropout: float = 0.3,
     ):  # fmt: skip
         super().__init__()
-        _check_sizes("LSTMTeacher", n_channels, n_outputs, width, hidden)
+        _check_sizes("LSTMTeacher", n_channels, n_outputs, width, hidden, layers)
+        first = nn.Conv1d(n_channels, width, 7, 2, 3)
         self.front = nn.ModuleList(
-            [nn.Conv1d(n_channels, width, 7, 2, 3), nn.Conv1d(width, width, 5, 2, 2)]
+            [first, *(nn.Conv1d(width, width, 5, 2, 2) for _ in range(layers - 1))]
         )
-        self.norms = nn.ModuleList([ChannelNorm(width), ChannelNorm(width)])
+        self.norms = nn.ModuleList([ChannelNorm(width) for _ in range(layers)])
         self.lstm = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(4 * hidden, n_outputs)

@@ -164,14 +164,15 @@ class Sizes:
 
     teacher_width: int
     teacher_hidden: int
+    teacher_layers: int
     teacher: Plan
     student_width: int
     student: Plan
 
 
 # Motion at 30 Hz has more to say in a window than a watch's row a second.
-MOTION = Sizes(48, 64, Plan(steps=800, rate=2e-3), 16, Plan(steps=600, rate=5e-3))
-SECONDS = Sizes(24, 32, Plan(steps=600, rate=2e-3), 16, Plan(steps=500, rate=5e-3))
+MOTION = Sizes(48, 64, 3, Plan(steps=600, rate=2e-3), 16, Plan(steps=600, rate=5e-3))
+SECONDS = Sizes(24, 32, 2, Plan(steps=600, rate=2e-3), 16, Plan(steps=500, rate=5e-3))
 
 
 def sizes_for(fold: Fold, profile: str) -> Sizes:
@@ -191,7 +192,13 @@ def train_teacher(
     channels = fold.train.X.shape[1]
 
     def build():
-        return LSTMTeacher(channels, fold.n_outputs, sizes.teacher_width, sizes.teacher_hidden)
+        return LSTMTeacher(
+            channels,
+            fold.n_outputs,
+            sizes.teacher_width,
+            sizes.teacher_hidden,
+            sizes.teacher_layers,
+        )
 
     return fit_windows_cached(build, fold.data(labelled), seed, sizes.teacher)
 

@@ -37,10 +37,8 @@ UNKNOWN_AGE_Y = 35.0
 LENGTHS = {"swimming": (6.0, 2.0), "actes": (60.0, 10.0)}
 OTHER_LENGTH = (120.0, 60.0)
 SIMULATED_DAYS = 56
-# How a wrist may wear the same watch. Turned by half a turn about z, x and y change sign; on the
-# other wrist the body is mirrored: acceleration changes sign along x, and the angular rate, which
-# a mirror turns the other way, along y and z.
-TURNED = (-1, -1, 1, -1, -1, 1)
+# The same stroke with the watch on the other wrist is its mirror image: acceleration changes sign
+# along x, and the angular rate, which a mirror turns the other way, along y and z.
 MIRRORED = (-1, 1, 1, 1, -1, -1)
 
 
@@ -260,8 +258,7 @@ def _motion(data, size, target: str) -> Task:
                           rate_hz=RATE_HZ)  # fmt: skip
     whole = pieces.set_index(pieces["piece"].astype(str))["session_id"]
     recording = whole.reindex(windows.recording).astype(str).to_numpy(dtype=object)
-    turned, mirrored = np.array(TURNED, np.float32), np.array(MIRRORED, np.float32)
-    signs = np.stack([np.ones_like(turned), turned, mirrored, turned * mirrored])
+    signs = np.array([np.ones(len(INERTIAL)), MIRRORED], dtype=np.float32)
     windows = replace(windows, recording=recording)
     return Task(data.name, windows, None, signs, data.athletes, data.dropped)
 

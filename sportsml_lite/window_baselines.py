@@ -11,6 +11,7 @@ A missing value holds the last one of its window; before the first it is the tra
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -123,6 +124,41 @@ def fit_window_baseline(name: str, train: Windows, validation: Windows, seed: in
         return predict(windows)
 
     return checked
+
+
+def fit_symmetric_baseline(
+    name: str, train: Windows, validation: Windows, signs: np.ndarray, seed: int = 0
+) -> Predictor:
+    """A classifier with the network's advantage: it learns every window in each symmetry.
+
+    The training windows are joined by their images, and a window's answer is the most frequent one
+    over its own images; of two equally frequent ones, the window's own.
+
+    Parameters
+    ----------
+    signs : (G, C) of ±1, see :class:`~sportsml_lite.tasks.Task`; the first is all 1
+    others : as for :func:`fit_window_baseline`
+    """
+    if not train.classes:
+        raise UserError("baseline: symmetric answers are voted on, which needs classes")
+    images = [_image(train, sign) for sign in signs]
+    each = ("X", "mask", "y", "athlete", "recording", "t0_s")
+    joined = replace(
+        train, **{field: np.concatenate([getattr(i, field) for i in images]) for field in each}
+    )
+    predict = fit_window_baseline(name, joined, validation, seed)
+
+    def voted(windows: Windows) -> np.ndarray:
+        answers = np.stack([predict(_image(windows, sign)) for sign in signs])
+        votes = np.stack([(answers == k).sum(axis=0) for k in range(len(train.classes))])
+        own = votes[answers[0], np.arange(len(windows))]
+        return np.where(own == votes.max(axis=0), answers[0], votes.argmax(axis=0))
+
+    return voted
+
+
+def _image(windows: Windows, sign: np.ndarray) -> Windows:
+    return replace(windows, X=windows.X * sign[:, None].astype(np.float32))
 
 
 def _block_means(X: np.ndarray, rate_hz: float, seconds: float) -> np.ndarray:

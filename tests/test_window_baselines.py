@@ -78,7 +78,7 @@ def _parts(make, seed=0):
 
 @pytest.fixture(autouse=True)
 def fewer_kernels(monkeypatch):
-    """Ten thousand kernels are for the book; what is tested here does not depend on their number."""
+    """Ten thousand kernels are for the book; nothing tested here depends on their number."""
     monkeypatch.setattr(window_baselines, "KERNELS", window_baselines.FEWER_KERNELS)
 
 
@@ -287,3 +287,18 @@ def test_classes_weigh_the_same_however_rare(domains):
         window_baselines._weights(rare, validation.y)[validation.y == 2],
         weights[rare.y == 2][0],
     )
+
+
+def test_a_symmetric_forest_knows_the_other_wrist():
+    """Everyone in training wears the watch on one wrist, the test athlete on the other."""
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 2
+    X = rng.normal(0, 0.3, (120, 1, 30)) + np.where(y, 1.0, 0.0)[:, None, None]
+    make = lambda part, X: _windows(
+        part, y, X, ("acc",), ("rest", "move"), 120 // len(ATHLETES[part])
+    )  # noqa: E501, E731
+    train, validation, test = make("train", X), make("validation", X), make("test", -X)
+    signs = np.array([[1.0], [-1.0]])
+    plain = fit_window_baseline("forest", train, validation)(test)
+    both = window_baselines.fit_symmetric_baseline("forest", train, validation, signs)(test)
+    assert macro_f1(test.y, plain) < 0.5 < 0.95 < macro_f1(test.y, both)
