@@ -294,9 +294,11 @@ def test_a_symmetric_forest_knows_the_other_wrist():
     rng = np.random.default_rng(0)
     y = np.arange(120) % 2
     X = rng.normal(0, 0.3, (120, 1, 30)) + np.where(y, 1.0, 0.0)[:, None, None]
-    make = lambda part, X: _windows(
-        part, y, X, ("acc",), ("rest", "move"), 120 // len(ATHLETES[part])
-    )  # noqa: E501, E731
+
+    def make(part, X):
+        each = 120 // len(ATHLETES[part])
+        return _windows(part, y, X, ("acc",), ("rest", "move"), each)
+
     train, validation, test = make("train", X), make("validation", X), make("test", -X)
     signs = np.array([[1.0], [-1.0]])
     plain = fit_window_baseline("forest", train, validation)(test)
