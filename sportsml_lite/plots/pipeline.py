@@ -33,8 +33,8 @@ def ladder(scores: pd.DataFrame, gains: pd.DataFrame, worth: float, metric: str)
     right.axvspan(-worth, worth, color=GREY, alpha=0.15, lw=0)
     right.axvline(0, color=INK, lw=1)
     left.set_yticks(rows, scores.index)
-    left.set(ylim=(-0.7, rows[0] + 0.7), xlabel=f"{metric}, mean over athletes")
-    right.set_xlabel(f"gain in {metric}, paired by athlete\n(grey band: too small to name)")
+    left.set(ylim=(-0.7, rows[0] + 0.7), xlabel=f"{metric}\n(mean over athletes)")
+    right.set_xlabel("paired gain\n(grey band: too small to name)")
     return fig
 
 
@@ -70,30 +70,4 @@ def each_athlete(before: pd.Series, after: pd.Series, harm: float, names: tuple,
     ax.set(xlabel=f"{metric}: tick {names[0]}, dot {names[1]}", ylabel="athletes never seen")
     ax.set_yticks([])
     ax.legend(loc="upper left", fontsize="small")
-    return fig
-
-
-def against_start(before: pd.Series, gain: pd.Series, harm: float, metric: str):
-    """Gain of each athlete against the score before: who profits.
-
-    Parameters
-    ----------
-    before, gain : by athlete, the same index
-    harm : loss beyond which an athlete counts as harmed
-    metric : its name
-
-    Returns
-    -------
-    fig
-    """
-    fig, ax = figure(height_in=3.4)
-    color = np.where(gain < -harm, ORANGE, np.where(gain > harm, BLUE, GREY))
-    ax.scatter(before, gain, c=color, s=36, linewidths=0.8, edgecolors="white")
-    ax.axhline(0, color=INK, lw=1)
-    ax.axhspan(-harm, harm, color=GREY, alpha=0.15, lw=0)
-    low = float(before.min())
-    ax.plot([low, 1], [1 - low, 0], ls="--", lw=1, color=GREY)
-    ax.annotate("nothing left to gain", (low, 1 - low), (4, 0), textcoords="offset points",
-                fontsize="small", color=GREY, va="top")  # fmt: skip
-    ax.set(xlabel=f"{metric} without any step", ylabel=f"gain in {metric}")
     return fig
