@@ -203,7 +203,11 @@ class Bounded:
     slack: float = 0.0
 
     def __call__(self, outputs, y, soft, weight) -> torch.Tensor:
-        return bounded_loss(outputs.squeeze(1), soft.squeeze(1), y, self.weight, self.slack)
+        known = torch.isfinite(y)  # without a label the teacher bounds nothing
+        if not bool(known.any()):
+            return outputs.sum() * 0
+        student, teacher = outputs.squeeze(1)[known], soft.squeeze(1)[known]
+        return bounded_loss(student, teacher, y[known], self.weight, self.slack)
 
 
 def _positive(tau: float) -> float:

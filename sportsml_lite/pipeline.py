@@ -88,8 +88,10 @@ def class_weights(y: torch.Tensor, n_classes: int) -> torch.Tensor | None:
 def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
     """Fill, scale and cut a task by a split; everything learned comes from training athletes.
 
-    A channel that a symmetry may turn round is divided by its size and not shifted, so that the
-    symmetry holds after scaling too. A number to predict is scaled; :func:`in_units` turns back.
+    A channel that a symmetry may turn round is divided by its size and not shifted, and 0 where
+    nothing was measured yet, so that the symmetry holds after scaling too. A channel that no
+    training athlete has becomes 0 for everyone. A number to predict is scaled; :func:`in_units`
+    turns back.
 
     Parameters
     ----------
@@ -115,7 +117,13 @@ def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
             raise UserError(f"{task.name}: no window of the {name} athletes; give more recordings")
     scaler = fit_scaler(parts["train"].X)
     turned = (signs < 0).any(axis=0)
-    scaler = replace(scaler, offset=np.where(turned, 0, scaler.offset))
+    silent = np.isnan(parts["train"].X).all(axis=(0, 2))
+    scaler = replace(
+        scaler,
+        offset=np.where(turned, 0, scaler.offset),
+        factor=np.where(silent, np.inf, scaler.factor),
+        mean=np.where(turned, 0, scaler.mean),
+    )
     y = parts["train"].y
     mean, scale = (0.0, 1.0) if windows.classes else (float(y.mean()), float(y.std()) or 1.0)
     made = {name: _sequences(part, scaler, mean, scale) for name, part in parts.items()}
@@ -178,6 +186,8 @@ SECONDS = Sizes(24, 32, 2, Plan(steps=600, rate=2e-3), 16, Plan(steps=500, rate=
 def sizes_for(fold: Fold, profile: str) -> Sizes:
     """The book's sizes for a fold's kind of windows; a ``'quick'`` page trains half as long."""
     sizes = MOTION if fold.windows.rate_hz > 1 else SECONDS
+    if profile not in ("quick", "full"):
+        raise UserError(f"profile = {profile!r}: choose 'quick' or 'full'")
     if profile == "full":
         return sizes
     shorter = {n: replace(p, steps=p.steps // 2, checks=10)
@@ -234,7 +244,7 @@ def train_student(
         return Student(channels, fold.n_outputs, width or sizes.student_width, stride=fold.stride)
 
     data = fold.data(labelled, unlabelled)
-    if soft is not None and len(soft) != len(data.train):
+    if soft is not None and len(soft) == len(fold.train) != len(data.train):
         soft = soft[torch.as_tensor(np.isin(fold.train_athlete.astype(str), list(labelled)))]
     return fit_windows_cached(build, data, seed, sizes.student, loss, soft)
 
@@ -265,6 +275,7 @@ def each(function: Callable, jobs: Sequence, workers: int = 1) -> list:
     """``function(job)`` for every job, in order, on one or more processes of one thread each."""
     if workers == 1:
         return [function(job) for job in jobs]
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
 
-    return Parallel(n_jobs=workers)(delayed(function)(job) for job in jobs)
+    with parallel_config("loky", inner_max_num_threads=1):
+        return Parallel(n_jobs=workers)(delayed(function)(job) for job in jobs)

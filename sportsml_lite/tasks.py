@@ -103,26 +103,29 @@ def load_task(
                         heart_rate)  # fmt: skip
     if dataset == "pmdata":
         raise UserError("pmdata has no streams to cut windows from; take swimming or actes")
-    data = public.load(dataset, data_dir)
+    own = Path(data_dir if dataset in GENERATORS else dataset).expanduser()
+    if dataset in GENERATORS or (dataset not in public.LOADERS and own.is_dir()):
+        data = public.load_tables(own)
+    else:
+        data = public.load(dataset, data_dir)
     if len(data.motion):
         return _motion(data, size, target)
     if not len(data.streams):
         raise UserError(f"{data.name}: has no streams; windows are cut from a row a second")
-    return _streams(data.name, data.athletes, data.sessions, data.streams, data.dropped, size,
-                    target, heart_rate)  # fmt: skip
+    streams = regular(data.streams)[0]  # the simulator's clock is regular
+    return _streams(data.name, data.athletes, data.sessions, streams, data.dropped, size, target,
+                    heart_rate)  # fmt: skip
 
 
 def _simulated(generator: str, seed: int, n_athletes: int, sessions_each: int) -> tuple:
-    """Sessions spread evenly over eight weeks, with the laboratory's channel and label."""
-    if sessions_each < 1:
+    """Sessions drawn from eight weeks, with the laboratory's channel and label."""
+    if not isinstance(sessions_each, int) or sessions_each < 1:
         raise UserError(f"sessions_each = {sessions_each}: give a whole number from 1 on")
     sim = simulate(n_athletes, days=SIMULATED_DAYS, seed=seed, generator=generator)
-    each = sim.sessions.groupby("athlete_id")
-    turn, count = each.cumcount(), each["session_id"].transform("size")
-    # Session i is taken where i * wanted / count steps over a whole number.
-    wanted = np.minimum(sessions_each, count)
-    sessions = sim.sessions[(turn + 1) * wanted // count > turn * wanted // count]
-    sessions = sessions.reset_index(drop=True)
+    # By lot: a regular choice meets the same day of the plan's week, and so the same kind.
+    lot = pd.Series(np.random.default_rng(seed).random(len(sim.sessions)))
+    turn = lot.groupby(sim.sessions["athlete_id"].to_numpy()).rank()
+    sessions = sim.sessions[turn <= sessions_each].reset_index(drop=True)
     streams = sim.streams(sessions["session_id"], laboratory=True)
     dropped = pd.DataFrame({"reason": [], "rows": []})
     return generator, sim.athletes, sessions, streams, dropped
@@ -132,13 +135,10 @@ def _simulated(generator: str, seed: int, n_athletes: int, sessions_each: int) -
 
 
 def _streams(name, athletes, sessions, streams, dropped, size, target, heart_rate) -> Task:
-    if name not in GENERATORS:  # the simulator's clock is regular
-        streams = regular(streams)[0]
     power = target == "heart_rate" and streams["power_w"].notna().any()
-    frame = streams.assign(
-        hr_fraction=_hr_fraction(streams, sessions, athletes, heart_rate),
-        grade=_grade(streams),
-    )
+    frame = streams.assign(grade=_grade(streams))
+    if target == "class":
+        frame["hr_fraction"] = _hr_fraction(streams, sessions, athletes, heart_rate)
     # What is predicted in beats is read in beats: else the last value would be no rival.
     heart = "hr_fraction" if target == "class" else "hr_bpm"
     channels = [heart, "speed_mps", "cadence_spm", "grade"] + ["power_w"] * bool(power)
@@ -157,6 +157,14 @@ def _streams(name, athletes, sessions, streams, dropped, size, target, heart_rat
         options = {"target": "hr_next_bpm", "rule": "last"}
     read = channels + [LABORATORY] * bool(laboratory)
     windows = cut_windows(frame, sessions, read, *size, short="pad", **options)
+    felt = ~np.isnan(windows.X[:, 0]).all(axis=1)
+    dropped = pd.concat(
+        [
+            dropped,
+            pd.DataFrame({"reason": ["windows without any heart rate"], "rows": [(~felt).sum()]}),
+        ]
+    )
+    windows = windows.take(felt)
     privileged = windows.X[:, len(channels) :].copy() if laboratory else None
     windows = replace(windows, X=windows.X[:, : len(channels)].copy(), channels=tuple(channels))
     signs = np.ones((1, len(channels)), dtype=np.float32)
@@ -239,12 +247,14 @@ def _shifted(streams: pd.DataFrame, value: np.ndarray, rows: int) -> np.ndarray:
 def _motion(data, size, target: str) -> Task:
     if target != "class":
         raise UserError(f"{data.name}: has no heart rate; target = 'class' is the only one")
-    frame = data.motion
+    frame = data.motion.reset_index(drop=True)
     label = frame["label"].where(~frame["label"].isin(TRANSITION), STROKES[0])
-    tick = (frame["t_s"] * RATE_HZ).round()
     same = frame["session_id"].eq(frame["session_id"].shift())
-    # Samples that were left out leave a jump: what stands behind it is another piece.
-    piece = (~(same & tick.diff().eq(1))).cumsum()
+    # Samples that were left out leave a jump: what stands behind it is another piece. Within one
+    # the samples are counted: a clock that runs a little fast or slow jumps nowhere.
+    piece = (~(same & (frame["t_s"].diff() * RATE_HZ).between(0.5, 1.5))).cumsum()
+    each = frame.groupby(piece)["t_s"]
+    tick = (each.transform("first") * RATE_HZ).round() + each.cumcount()
     pieces = pd.DataFrame({"piece": piece, "session_id": frame["session_id"]}).drop_duplicates()
     pieces = pieces.merge(data.sessions[["session_id", "athlete_id"]], on="session_id")
     frame = frame.assign(label=label, t_s=tick / RATE_HZ, session_id=piece.astype(str))
@@ -261,8 +271,3 @@ def _motion(data, size, target: str) -> Task:
     signs = np.array([np.ones(len(INERTIAL)), MIRRORED], dtype=np.float32)
     windows = replace(windows, recording=recording)
     return Task(data.name, windows, None, signs, data.athletes, data.dropped)
-
-
-def is_folder(dataset: str, data_dir: str) -> bool:
-    """Whether the reader's own tables are meant, not a named data set."""
-    return dataset not in (*GENERATORS, *public.LOADERS) and Path(data_dir or dataset).is_dir()

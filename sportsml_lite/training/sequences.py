@@ -78,6 +78,13 @@ class WindowData:
         if len(shapes) > 1 or self.signs.shape[1] != self.train.X.shape[1]:
             raise UserError(f"windows of shapes {sorted(shapes)} and signs "
                             f"{tuple(self.signs.shape)}; give all the same channels")  # fmt: skip
+        y = self.validation.y
+        known = torch.isfinite(y) if y.is_floating_point() else y >= 0
+        if self.weight is not None:
+            known &= self.weight[y.clamp(min=0)] > 0
+        if not bool(known.any()):
+            raise UserError("validation: no window has a label that training has too, so nothing "
+                            "says which check is best; give other athletes")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class Plan:
 class Trained:
     """A network in ``eval`` mode with the weights of its best check.
 
-    history : a row a check: step, train_loss, val_loss, seconds
+    history : a row a check: step, train_loss, val_loss
     """
 
     model: nn.Module
@@ -309,10 +316,11 @@ def fit_windows_cached(
     path = folder / f"{digest.hexdigest()[:24]}.pt"
     with FileLock(path.with_suffix(".lock")):
         if path.is_file():
-            with suppress(UserError):  # a spoilt file: train anew
+            with suppress(UserError, RuntimeError, KeyError):  # a spoilt file: train anew
                 content = _read(path)
+                history = pd.DataFrame(content["history"])
                 model.load_state_dict(content["weights"])
-                return Trained(model.eval(), pd.DataFrame(content["history"]), seed)
+                return Trained(model.eval(), history, seed)
         trained = fit_windows(build, data, seed, plan, loss, soft)
         history = trained.history.to_dict(orient="list")
         _write({"weights": trained.model.state_dict(), "history": history}, path)
@@ -328,6 +336,9 @@ def _inputs(model, data: WindowData, seed, plan, loss, soft) -> Iterator[bytes]:
         yield b"none" if tensor is None else repr((tensor.dtype, tensor.shape)).encode()
         if tensor is not None:
             yield np.ascontiguousarray(tensor.numpy()).view(np.uint8).data
+    for kind in sorted({type(m) for m in model.modules()}, key=lambda kind: kind.__qualname__):
+        if not kind.__module__.startswith(("torch.", models.__name__)):
+            yield inspect.getsource(kind.forward).encode()
     for part in (models, distill):
         yield inspect.getsource(part).encode()
     yield Path(__file__).read_bytes()
