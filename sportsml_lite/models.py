@@ -65,9 +65,9 @@ class LSTMTeacher(nn.Module):
     r"""Strided convolutions, a two-way LSTM, and a pool over time (after Hochreiter 1997).
 
     Each convolution finds short patterns and halves the sequence; the LSTM reads it in both
-    directions; mean and maximum over time are what the output layer sees. Padding is
-    moved behind the recording and masked everywhere, so a padded window gives what the recording
-    alone gives.
+    directions; mean and maximum over time and the last step are what the output layer sees.
+    Padding is moved behind the recording and masked everywhere, so a padded window gives what the
+    recording alone gives.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class LSTMTeacher(nn.Module):
         self.norms = nn.ModuleList([ChannelNorm(width) for _ in range(layers)])
         self.lstm = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(4 * hidden, n_outputs)
+        self.head = nn.Linear(6 * hidden, n_outputs)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Windows (N, C, T), with mask (N, T) False in padding in front, to (N, outputs)."""
@@ -117,7 +117,8 @@ class LSTMTeacher(nn.Module):
                 x = x * inside[:, None]
         if length is None:
             states = self.lstm(x.mT)[0]
-            return self.head(self.dropout(torch.cat([states.mean(1), states.amax(1)], 1)))
+            pooled = [states.mean(1), states.amax(1), states[:, -1]]
+            return self.head(self.dropout(torch.cat(pooled, 1)))
         packed = nn.utils.rnn.pack_padded_sequence(
             x.mT, length.cpu(), batch_first=True, enforce_sorted=False
         )
@@ -126,7 +127,8 @@ class LSTMTeacher(nn.Module):
         )[0]
         mean = states.sum(1) / length[:, None]
         top = states.masked_fill(~inside[..., None], -torch.inf).amax(1)
-        return self.head(self.dropout(torch.cat([mean, top], 1)))
+        last = states[torch.arange(len(x)), length - 1]
+        return self.head(self.dropout(torch.cat([mean, top, last], 1)))
 
 
 class Student(nn.Module):

@@ -180,7 +180,7 @@ class Sizes:
 
 # Motion at 30 Hz has more to say in a window than a watch's row a second.
 MOTION = Sizes(48, 64, 3, Plan(steps=600, rate=2e-3), 16, Plan(steps=400, rate=5e-3))
-SECONDS = Sizes(24, 32, 2, Plan(steps=400, rate=2e-3), 16, Plan(steps=300, rate=5e-3))
+SECONDS = Sizes(24, 32, 2, Plan(steps=600, rate=2e-3), 16, Plan(steps=300, rate=5e-3))
 
 
 def sizes_for(fold: Fold, profile: str) -> Sizes:

@@ -1,0 +1,229 @@
+"""Speed of distillation and of the student, side by side in one process, in turns.
+
+(a) What a teacher costs while a student trains: an epoch of the plain student, of the distilled one
+whose teacher has answered all windows once, and of one whose teacher answers each augmented batch
+anew. Same windows, same order, same steps; set-up is taken out as the difference of a long and a
+short run. (b) What a window costs in use: student and teacher, one window and 256, one thread, as
+PyTorch runs them, as a traced, frozen module, and the student *folded* for one window: the same
+numbers from fewer operations (:class:`Folded`). Random weights and windows: time does not depend on
+their values.
+
+    python benchmarks/distill_speed.py [turns]
+"""
+
+import os
+import statistics
+import sys
+import time
+from functools import partial
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sportsml_lite.distill import Hard, Soft
+from sportsml_lite.models import LSTMTeacher, Student, count_parameters
+from sportsml_lite.pipeline import MOTION, SECONDS
+from sportsml_lite.training.sequences import Plan, Sequences, WindowData, fit_windows, outputs_of
+
+# Name: channels, samples, classes, stride of the student, sizes, symmetries of the recording.
+TASKS = {
+    "swimming (6 x 180, 30 Hz)": (6, 180, 5, 3, MOTION, 4),
+    "simulated (4 x 120, 1 Hz)": (4, 120, 3, 2, SECONDS, 1),
+    "actes (1 x 60, 1 Hz)": (1, 60, 3, 2, SECONDS, 1),
+}
+WINDOWS = 2048
+EPOCH = WINDOWS // 64  # steps
+WIDTHS = (8, 16, 24, 32)
+
+
+def windows_of(channels, samples, classes, symmetries):
+    """Random windows in the form of a task."""
+    torch.manual_seed(0)
+    part = Sequences(
+        torch.randn(WINDOWS, channels, samples), None, torch.randint(classes, (WINDOWS,))
+    )
+    few = part.take(torch.arange(64))
+    signs = torch.ones(symmetries, channels)
+    signs[1:, ::2] = -1
+    return WindowData(part, few, signs, None, classes)
+
+
+class AskEachStep:
+    """Soft loss whose teacher answers the batch that the student sees, over all symmetries."""
+
+    def __init__(self, teacher, signs, soft):
+        self.teacher, self.signs, self.soft, self.batch = teacher, signs, soft, None
+
+    def __call__(self, outputs, y, soft, weight):
+        part = Sequences(self.batch, None, y)
+        told = outputs_of(self.teacher, part, self.signs).clone()
+        return self.soft(outputs, y, told, weight)
+
+
+class Seen(Student):
+    """A student that shows its batch to a teacher."""
+
+    asker = None
+
+    def forward(self, x, mask=None):
+        if self.training:
+            self.asker.batch = x
+        return super().forward(x, mask)
+
+
+class Folded(nn.Module):
+    r"""A trained student for one window of T samples, with few and fused operations.
+
+    Nothing stands between a depthwise and a pointwise convolution, so that they are one product,
+    :math:`W_{oik} = P_{oi} D_{ik}`; a convolution is a matrix product of the windows it sees, which
+    are a view of the padded steps; with steps as rows, the norm over channels is PyTorch's own.
+    """
+
+    def __init__(self, student: Student, samples: int):
+        super().__init__()
+        stem, self.kernel, self.stride = student.stem, student.kernel, student.stride
+        self.channels, self.width = stem.in_channels, stem.out_channels
+        self.steps = samples // self.stride
+        self.stem = stem.weight.permute(2, 1, 0).reshape(-1, self.width), stem.bias
+        self.blocks = [
+            (*self._product(depth, point), norm.scale, norm.shift, depth.dilation[0])
+            for depth, point, norm in zip(student.depth, student.point, student.norms, strict=True)
+        ]
+        self.head = student.head
+
+    @staticmethod
+    def _product(depth, point):
+        mix = point.weight[:, :, 0]
+        weight = torch.einsum("oi,ik->kio", mix, depth.weight[:, 0])
+        return weight.reshape(-1, len(mix)), mix @ depth.bias + point.bias
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(1, C, T) to (1, outputs)."""
+        kernel, width, channels = self.kernel, self.width, self.channels
+        x = F.pad(x[0].T, (0, 0, kernel - self.stride, 0))
+        seen = x.as_strided((self.steps, kernel * channels), (self.stride * channels, 1))
+        x = torch.addmm(self.stem[1], seen, self.stem[0]).relu()
+        for weight, bias, scale, shift, dilation in self.blocks:
+            padded = F.pad(x, (0, 0, (kernel - 1) * dilation, 0))
+            seen = padded.as_strided((self.steps, kernel, width), (width, dilation * width, 1))
+            y = torch.addmm(bias, seen.reshape(self.steps, -1), weight)
+            x = x + F.layer_norm(y, (width,), scale, shift, 1e-5).relu()
+        return self.head(torch.cat([x.mean(0), x[-1]])[None])
+
+
+# --- timing --------------------------------------------------------------------------------------
+
+
+def in_turns(cases, turns):
+    """Median wall and processor seconds of each case; a busy moment meets all of them."""
+    times = {name: [] for name in cases}
+    for _ in range(turns):
+        for name, run in cases.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            run()
+            times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+    return {
+        name: [statistics.median(each) for each in zip(*pairs, strict=True)]
+        for name, pairs in times.items()
+    }
+
+
+def one_epoch(name, turns):
+    """Print the price of an epoch of the three students."""
+    channels, samples, classes, stride, sizes, symmetries = TASKS[name]
+    data = windows_of(channels, samples, classes, symmetries)
+    teacher = LSTMTeacher(channels, classes, sizes.teacher_width, sizes.teacher_hidden).eval()
+    width, loss = sizes.student_width, Soft(0.5, 2.0)
+    soft = outputs_of(teacher, data.train, data.signs)
+    asker = AskEachStep(teacher, data.signs, loss)
+
+    def seen():
+        student = Seen(channels, classes, width, stride=stride)
+        student.asker = asker
+        return student
+
+    def usual():
+        return Student(channels, classes, width, stride=stride)
+
+    def run(build, loss, soft, epochs):
+        fit_windows(build, data, 0, Plan(steps=epochs * EPOCH, checks=epochs), loss, soft)
+
+    students = {
+        "plain": partial(run, usual, Hard(), None),
+        "distilled, logits once": partial(run, usual, loss, soft),
+        "distilled, asked each step": partial(run, seen, asker, soft),
+    }
+    cases = {(n, epochs): partial(f, epochs) for n, f in students.items() for epochs in (1, 4)}
+    cases["once", 0] = lambda: outputs_of(teacher, data.train, data.signs)
+    in_turns(cases, 1)  # warm
+    times = in_turns(cases, turns)
+    epoch = {n: [(a - b) / 3 for a, b in zip(times[n, 4], times[n, 1], strict=True)]
+             for n in students}  # fmt: skip
+    print(f"\n(a) {name}: an epoch of {EPOCH} batches of 64, with a check\n"
+          f"{'':30}{'wall (s)':>9}{'cpu (s)':>9}{'wall/plain':>12}{'cpu/plain':>11}")  # fmt: skip
+    for n, (wall, cpu) in epoch.items():
+        ratios = wall / epoch["plain"][0], cpu / epoch["plain"][1]
+        print(f"{n:30}{wall:9.3f}{cpu:9.3f}{ratios[0]:12.2f}{ratios[1]:11.2f}")
+    print(f"{'the logits, once':30}{times['once', 0][0]:9.3f}{times['once', 0][1]:9.3f}")
+    print("  goal: logits once at most 1.3")
+
+
+def microseconds(model, X, turns):
+    """Median and fastest time of a window, µs."""
+    model(X), model(X), model(X)
+    times = []
+    for _ in range(20 * turns):
+        begun = time.perf_counter()
+        model(X)
+        times.append(1e6 * (time.perf_counter() - begun) / len(X))
+    return statistics.median(times), min(times)
+
+
+def frozen(model, X):
+    """Traced, its weights made constants, its operations fused where PyTorch can."""
+    return torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(model, X)))
+
+
+def in_use(name, turns):
+    """Print parameters, kB and microseconds of the teacher and of students of four widths."""
+    channels, samples, classes, stride, sizes, symmetries = TASKS[name]
+    models = {"teacher": LSTMTeacher(channels, classes, sizes.teacher_width, sizes.teacher_hidden)}
+    models |= {f"student {w}": Student(channels, classes, w, stride=stride) for w in WIDTHS}
+    print(f"\n(b) {name}: µs a window, median (fastest); the teacher in one of its {symmetries} "
+          f"passes\n{'':12}{'parameters':>11}{'kB':>7}{'kB int8':>9}{'one':>14}"
+          f"{'one, frozen':>14}{'one, folded':>14}{'256':>14}{'256, frozen':>14}")  # fmt: skip
+    largest = 0.0
+    for n, model in models.items():
+        size = count_parameters(model.eval())
+        with torch.inference_mode():
+            X, many = torch.randn(1, channels, samples), torch.randn(256, channels, samples)
+            forms = [(model, X), (frozen(model, X), X), None, (model, many),
+                     (frozen(model, many), many)]  # fmt: skip
+            if isinstance(model, Student):
+                folded = Folded(model.requires_grad_(False), samples)
+                largest = max(largest, (folded(X) - model(X)).abs().max().item())
+                forms[2] = frozen(folded.eval(), X), X
+            times = ["{:.0f} ({:.0f})".format(*microseconds(*f, turns)) if f else "–"
+                     for f in forms]  # fmt: skip
+        print(f"{n:12}{size:11,}{4 * size / 1000:7.1f}{size / 1000:9.1f}"
+              + "".join(f"{time_:>14}" for time_ in times))  # fmt: skip
+    print(
+        f"  folded and usual outputs differ by at most {largest:.0e}\n"
+        "  goal: a student of at most 10,000 parameters and 100 µs, one window at a time"
+    )
+
+
+def main():
+    turns = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    torch.set_num_threads(1)
+    print(f"torch {torch.__version__}, one thread, {turns} turns, load {os.getloadavg()[0]:.1f} on "
+          f"{os.cpu_count()} processors")  # fmt: skip
+    for name in TASKS:
+        one_epoch(name, turns)
+    for name in TASKS:
+        in_use(name, turns)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""A trained student for one athlete, from a few labelled windows of that athlete.
+
+``support`` holds the windows and the settings, ``one`` adapts an athlete at a time (the reference),
+``many`` adapts thousands at once, ``shrink`` does it in closed form, ``guard`` says who
+is better left alone, ``study`` measures it on
+athletes never seen.
+"""
+
+from sportsml_lite.transfer.many import personalise_many
+from sportsml_lite.transfer.one import personalise_one
+from sportsml_lite.transfer.shrink import Population, fit_population
+from sportsml_lite.transfer.study import (
+    Shots,
+    adapted,
+    answers,
+    choose,
+    scored,
+    take_shots,
+    trials,
+    with_device,
+)
+from sportsml_lite.transfer.support import (
+    METHODS,
+    Adaptation,
+    Personal,
+    Support,
+    as_support,
+    phases,
+)
+
+__all__ = [
+    "METHODS",
+    "Adaptation",
+    "Personal",
+    "Population",
+    "Shots",
+    "Support",
+    "adapted",
+    "answers",
+    "as_support",
+    "choose",
+    "fit_population",
+    "personalise_many",
+    "personalise_one",
+    "phases",
+    "scored",
+    "take_shots",
+    "trials",
+    "with_device",
+]

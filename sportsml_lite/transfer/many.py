@@ -1,0 +1,226 @@
+"""Thousands of athletes at once: parameters side by side, one call moves all of them.
+
+Every athlete keeps the gradient of its own loss, as if the losses were *added*, and AdamW works
+element by element: each athlete takes the steps that it would take alone. A mean over athletes, or
+a limit on the length of the common gradient, would couple them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch.func import functional_call, grad_and_value, vmap
+
+from sportsml_lite.errors import UserError
+from sportsml_lite.models import Student
+from sportsml_lite.training.sequences import Sequences
+from sportsml_lite.training.stacked import _keep
+from sportsml_lite.transfer.guard import gains
+from sportsml_lite.transfer.one import start_of
+from sportsml_lite.transfer.shrink import Population, shrink
+from sportsml_lite.transfer.support import (
+    Adaptation,
+    Personal,
+    Support,
+    check_fit,
+    features_of,
+    phases,
+    stacked_start,
+    unmoved,
+)
+
+MEMORY_MB = 256.0
+ACTIVATIONS = 60  # tensors of a step and width that a gradient holds at once, measured
+
+
+def personalise_many(
+    student: Student,
+    support: Support,
+    adaptation: Adaptation,
+    population: Population | None = None,
+    seed: int = 0,
+    memory_mb: float = MEMORY_MB,
+) -> Personal:
+    """A model for each athlete of ``support``.
+
+    Equal to a loop over :func:`~sportsml_lite.transfer.one.personalise_one` but for rounding
+    (1e-8 in float64). An athlete without windows, or whose windows show one class only, keeps the
+    population's weights; masked, the second is always given that one class.
+
+    Parameters
+    ----------
+    student : trained on other athletes
+    support : athletes may have unequal numbers of windows
+    adaptation : method and settings
+    population : from :func:`~sportsml_lite.transfer.shrink.fit_population`, for ``'shrink'``
+    seed : of the random weights of ``'scratch'``
+    memory_mb : athletes are taken in chunks that need about this much beside their windows
+
+    Raises
+    ------
+    UserError if channels or classes do not fit the student, or ``'shrink'`` lacks a population
+    """
+    check_fit(student, support)
+    start = unmoved(student, support, adaptation.masked)
+    able = torch.nonzero(support.seen(student.head.out_features).sum(1) >= 2)[:, 0]
+    if adaptation.method == "population" or not len(able):
+        return start
+    if adaptation.method == "shrink" and population is None:
+        raise UserError("shrink: give the population's class means, from fit_population")
+    origin = start_of(student, adaptation.method, seed)
+    names = ["head.weight", "head.bias"]
+    if adaptation.method != "shrink":
+        names = list(phases(adaptation.method, student)[-1])
+    moved, steps = stacked_start(student, names, len(support)), start.steps.clone()
+    for rows in able.split(_chunk(student, support, names, memory_mb)):
+        own, seen = support.take(rows), start.seen[rows]
+        if adaptation.method == "shrink":
+            weights, taken = shrink(student, own, population, adaptation.kappa), 1
+        elif set(names) == {"head.weight", "head.bias"}:
+            weights, taken = _train_head(origin, own, seen, adaptation)
+        else:
+            weights, taken = _train(origin, own, seen, adaptation)
+        for name in names:
+            moved[name][rows] = weights[name]
+        steps[rows] = taken
+    if adaptation.guarded:
+        _stay(student, support, adaptation, population, seed, memory_mb, moved, steps)
+    return Personal(student, moved, start.seen, steps)
+
+
+def _stay(student, support, adaptation, population, seed, memory_mb, moved, steps) -> None:
+    """Give those whom the guard does not let go the population's weights back."""
+    plain = replace(adaptation, masked=False, guarded=False)
+    few = max(1, _chunk(student, support, moved, memory_mb) // student.head.out_features)
+    for rows in torch.arange(len(support)).split(few):
+        gain = gains(
+            student,
+            support.take(rows),
+            lambda fewer: personalise_many(student, fewer, plain, population, seed, memory_mb),
+        )
+        back = rows[gain <= 0]
+        for name, value in moved.items():
+            value[back] = student.get_parameter(name).detach()
+        steps[back] = 0
+
+
+def _chunk(student: Student, support: Support, names, memory_mb: float) -> int:
+    """Athletes a chunk: what their weights, AdamW's memory and the activations need."""
+    if not memory_mb > 0:
+        raise UserError(f"memory_mb = {memory_mb}: give a number above 0")
+    _, windows, channels, length = support.X.shape
+    width, size = student.stem.out_channels, support.X.element_size()
+    own = 5 * sum(student.get_parameter(n).numel() for n in names)
+    if all(n.startswith("head") for n in names):
+        own += windows * (channels * length + 8 * width)
+    else:
+        own += windows * (channels * length + ACTIVATIONS * width * length // student.stride)
+    return max(1, int(memory_mb * 2**20 / (own * size)))
+
+
+# --- the head: features once, then softmax regression without autograd ---------------------------
+
+
+def _train_head(student, support, seen, adaptation):
+    a, m = support.y.shape
+    mask = None if support.mask is None else support.mask.flatten(0, 1)
+    flat = Sequences(support.X.flatten(0, 1), mask, support.y.flatten())
+    features = features_of(student, flat).view(a, m, -1)
+    features = torch.where((support.y >= 0)[..., None], features, 0)
+
+    def gradient(moving, weights, data):
+        features, y, seen, _ = data
+        logits = torch.baddbmm(weights["head.bias"][:, None], features, weights["head.weight"].mT)
+        return head_gradient(logits.masked_fill(~seen[:, None], -torch.inf), features, y)
+
+    data = (features, support.y, seen, (support.y >= 0).sum(1))
+    return _descend(student, data, adaptation, gradient)
+
+
+def head_gradient(logits: torch.Tensor, features: torch.Tensor, y: torch.Tensor):
+    r"""Mean cross-entropy of each athlete's windows, and its gradient by the head.
+
+    .. math:: \nabla_W = \frac1n (P - Y)^\top F, \qquad \nabla_b = \frac1n \sum_i (p_i - y_i)
+
+    Parameters
+    ----------
+    logits : (A, M, K); features : (A, M, D); y : (A, M), -1 where there is no window
+
+    Returns
+    -------
+    losses (A,), and the gradients of weight (A, K, D) and bias (A, K)
+    """
+    known = y >= 0
+    n = known.sum(1)[:, None, None]
+    log_p = torch.log_softmax(logits, 2)
+    at = y.clamp(min=0)[..., None]
+    losses = -(log_p.gather(2, at)[..., 0] * known).sum(1) / n[:, 0, 0]
+    delta = log_p.exp().scatter_add(2, at, -torch.ones_like(log_p[..., :1]))
+    delta = delta * known[..., None] / n
+    return losses, {"head.weight": torch.bmm(delta.mT, features), "head.bias": delta.sum(1)}
+
+
+# --- any layers: one autograd for all ------------------------------------------------------------
+
+
+def _train(student, support, seen, adaptation):
+    padded = support.mask is not None
+
+    def loss(moving, still, X, y, seen, mask):
+        logits = functional_call(student, {**still, **moving}, (X, mask))
+        log_p = torch.log_softmax(logits.masked_fill(~seen, -torch.inf), 1)
+        known = y >= 0
+        picked = log_p.gather(1, y.clamp(min=0)[:, None])[:, 0]
+        return -torch.where(known, picked, 0).sum() / known.sum()
+
+    own = vmap(grad_and_value(loss), in_dims=(0, 0, 0, 0, 0, 0 if padded else None))
+
+    def gradient(moving, weights, data):
+        X, y, seen, _, *mask = data
+        still = {n: w for n, w in weights.items() if n not in moving}
+        found, losses = own({n: weights[n] for n in moving}, still, X, y, seen, *(mask or [None]))
+        return losses, found
+
+    data = [support.X, support.y, seen, (support.y >= 0).sum(1)]
+    return _descend(student, data + [support.mask] * padded, adaptation, gradient)
+
+
+def _descend(student, data, adaptation, gradient):
+    """Steps of AdamW for all; whoever has learned enough leaves the stack with its weights."""
+    schedule = phases(adaptation.method, student)
+    count = len(data[1])
+    weights = {
+        n: w.requires_grad_() for n, w in stacked_start(student, schedule[-1], count).items()
+    }
+    first = {n: student.get_parameter(n).detach() for n in weights}
+    done = {n: w.detach().clone() for n, w in weights.items()}
+    optimizer = torch.optim.AdamW(weights.values(), lr=adaptation.rate, weight_decay=0)
+    active, taken = torch.arange(count), torch.zeros(count, dtype=torch.long)
+    for step in range(adaptation.steps):
+        moving = schedule[step * len(schedule) // adaptation.steps]
+        with torch.no_grad():
+            losses, found = gradient(moving, {n: w.detach() for n, w in weights.items()}, data)
+            stay = losses > adaptation.enough
+            if not bool(stay.all()):
+                _leave(done, active, weights, stay)
+                active, data = active[stay], [d[stay] for d in data]
+                _keep(torch.nonzero(stay)[:, 0], list(weights.values()), optimizer)
+                found = {n: g[stay] for n, g in found.items()}
+                if not len(active):
+                    break
+            share = adaptation.pull / data[3]
+            for name in moving:
+                w = weights[name]
+                far = share.view(-1, *[1] * (w.ndim - 1)).to(w.dtype) * (w - first[name])
+                w.grad = found[name] + far if adaptation.pull else found[name]
+            optimizer.step()
+            optimizer.zero_grad()
+        taken[active] += 1
+    _leave(done, active, weights, torch.zeros(len(active), dtype=torch.bool))
+    return done, taken
+
+
+def _leave(done, active, weights, stay) -> None:
+    for name, w in weights.items():
+        done[name][active[~stay]] = w.detach()[~stay]

@@ -1,0 +1,154 @@
+"""Few labelled windows of athletes never seen: adapt, ask, and choose settings on others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sportsml_lite.errors import UserError
+from sportsml_lite.evaluate import by_athlete
+from sportsml_lite.models import Student
+from sportsml_lite.protocol import FewShot, few_shot_windows
+from sportsml_lite.schema import Windows
+from sportsml_lite.training.sequences import Sequences
+from sportsml_lite.transfer.many import personalise_many
+from sportsml_lite.transfer.shrink import Population
+from sportsml_lite.transfer.support import Adaptation, Personal, Support, as_support
+
+
+@dataclass(frozen=True)
+class Shots:
+    """The windows of some athletes, and which of them calibrate and test.
+
+    part : windows as a network reads them; y : (N,) class; athlete : (N,) str
+    shot : from :func:`~sportsml_lite.protocol.few_shot_windows`
+    """
+
+    part: Sequences
+    y: np.ndarray
+    athlete: np.ndarray
+    shot: FewShot
+
+    def most(self, wanted: Sequence[int]) -> tuple[int, ...]:
+        """Those of the ``wanted`` k that some athlete can give."""
+        return tuple(k for k in wanted if k <= self.shot.deepest.max())
+
+    def support(self, k: int, signs: torch.Tensor | None = None) -> Support:
+        """The k earliest windows a class of the athletes who remain at k, sorted by name."""
+        rows = self.shot.support(k)
+        each = [np.flatnonzero(rows & (self.athlete == a)) for a in self.shot.athletes(k)]
+        support = as_support(self.part, each)
+        return support if signs is None else support.turned(signs)
+
+    def test(self, k: int) -> tuple[np.ndarray, torch.Tensor]:
+        """Rows that test the athletes who remain at k, and the number of each row's athlete."""
+        rows = np.flatnonzero(self.shot.test_rows(k))
+        owner = np.searchsorted(self.shot.athletes(k), self.athlete[rows])
+        return rows, torch.as_tensor(owner)
+
+
+def take_shots(part: Sequences, windows: Windows) -> Shots:
+    """Calibration and test rows of a part of a fold; ``windows`` are the part's own."""
+    if len(part) != len(windows):
+        raise UserError(f"{len(part)} windows and {len(windows)} of their names; give the same")
+    return Shots(part, windows.y, windows.athlete.astype(str), few_shot_windows(windows))
+
+
+def adapted(
+    student: Student,
+    shots: Shots,
+    k: int,
+    adaptation: Adaptation,
+    population: Population | None = None,
+    signs: torch.Tensor | None = None,
+) -> Personal:
+    """Models of the athletes who remain at k, from their k earliest windows a class."""
+    support = shots.support(k, signs)
+    return personalise_many(student, support, adaptation, population)
+
+
+def answers(personal: Personal, shots: Shots, k: int) -> pd.DataFrame:
+    """What the athletes' models say of the test rows at k: columns athlete, y, predicted."""
+    rows, owner = shots.test(k)
+    predicted = personal.outputs(shots.part.take(rows), owner).argmax(1).numpy()
+    return pd.DataFrame(
+        {"athlete": shots.athlete[rows], "y": shots.y[rows], "predicted": predicted}
+    )
+
+
+def scored(said: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy and macro-F1 of each athlete, index athlete."""
+    return by_athlete(said["y"], said["predicted"], said["athlete"], ["accuracy", "macro_f1"])
+
+
+def trials(
+    cases: Sequence[tuple[Student, Shots, Population]],
+    grid: Sequence[Adaptation],
+    ks: Sequence[int],
+) -> pd.DataFrame:
+    """Gain in macro-F1 of every setting over the unmoved student, on validation athletes.
+
+    Parameters
+    ----------
+    cases : a student, the validation athletes' windows, and the population's means; one a seed
+    grid : settings to try
+    ks : numbers of windows a class, counted alike
+
+    Returns
+    -------
+    (A, settings) DataFrame, index athlete: mean over cases and k; empty where nobody can give
+    the smallest k
+    """
+    gains = []
+    for student, shots, population in cases:
+        for k in shots.most(ks):
+            still = Adaptation("population", masked=True)
+            base = scored(answers(adapted(student, shots, k, still), shots, k))["macro_f1"]
+            models = [adapted(student, shots, k, each, population) for each in grid]
+            found = [scored(answers(m, shots, k))["macro_f1"] - base for m in models]
+            gains.append(pd.concat(found, axis=1, keys=range(len(grid))))
+    if not gains:
+        return pd.DataFrame(columns=range(len(grid)), dtype=float)
+    return pd.concat(gains).groupby(level=0).mean()
+
+
+def choose(
+    grid: Sequence[Adaptation], gains: pd.DataFrame, harm: float | None = None
+) -> Adaptation:
+    """The setting with the highest mean gain; of equal ones the first, so put careful ones first.
+
+    Parameters
+    ----------
+    grid, gains : as for and from :func:`trials`
+    harm : take only settings by which no athlete loses more; if there are none, the one whose
+        worst athlete loses least
+
+    Raises
+    ------
+    UserError if no athlete tried them
+    """
+    if not len(gains):
+        raise UserError("no validation athlete has two windows of every class; give more data")
+    mean, worst = gains.mean(), gains.min()
+    safe = mean if harm is None else mean[worst >= -harm]
+    return grid[safe.idxmax() if len(safe) else worst.idxmax()]
+
+
+def with_device(part: Sequences, gain: float = 1.0, noise: float = 0.0, signs=None, seed: int = 0):
+    """The windows as another device would have written them.
+
+    Parameters
+    ----------
+    part : scaled windows; gain : factor of every channel
+    noise : standard deviation of white noise, in scaled units
+    signs : (C,) ±1, channels that the device writes the other way round; None turns none
+    """
+    drawn = torch.randn(part.X.shape, generator=torch.Generator().manual_seed(seed))
+    X = gain * part.X + noise * drawn
+    X = X if signs is None else X * torch.as_tensor(signs, dtype=X.dtype)[:, None]
+    X = X if part.mask is None else X * part.mask[:, None]
+    return replace(part, X=X)
