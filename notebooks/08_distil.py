@@ -739,14 +739,18 @@ style.text_table(
         {
             "student": table["arm"],
             "width": table["width"],
-            "parameters": table["parameters"],
-            "float32 (kB)": table["float32 (kB)"],
-            "int8 (kB)": table["int8 (kB)"],
+            "weights": table["parameters"],
+            "kB": table["float32 (kB)"],
+            "int8": table["int8 (kB)"],
             "µs, one": table["us"].round().astype(int),
             "µs, 256": table["us_256"],
             "macro-F1": [f"{v:.3f}" for v in table["estimate"]],
-            "against the teacher": table["gain"],
-            "within the margin": np.where(table["noninferior"], "yes", "no"),
+            "vs teacher (✓ within the margin)": [
+                gain + " ✓" * bool(good)
+                for gain, good in zip(
+                    table["gain"], table["noninferior"], strict=True
+                )
+            ],
         }
     )
 )
@@ -897,8 +901,11 @@ record("variants_better", ", ".join(helped) or "none")
 # Heart rate of the next minute, in bpm. A single number has no temperature: there is nothing to soften.
 # And with squared errors, two targets are one. For student $s$, teacher $t$, truth $y$:
 #
-# $$ \alpha\,\mathrm{MSE}(s, t) + (1-\alpha)\,\mathrm{MSE}(s, y)
-#    = \mathrm{MSE}\bigl(s,\; \alpha t + (1-\alpha) y\bigr) + \alpha(1-\alpha)\,\mathrm{MSE}(t, y) . $$
+# $$ \begin{aligned}
+#    &\alpha\,\mathrm{MSE}(s, t) + (1-\alpha)\,\mathrm{MSE}(s, y) \\
+#    &\quad = \mathrm{MSE}\bigl(s,\; \alpha t + (1-\alpha) y\bigr)
+#       + \alpha(1-\alpha)\,\mathrm{MSE}(t, y)
+#    \end{aligned} $$
 #
 # (Write both sides out in $s$: the terms with $s$ agree.) The last term does not depend on the student.
 # So distilling a number *is* plain training on a label that the teacher has smoothed, and no more.
