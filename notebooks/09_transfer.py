@@ -755,7 +755,7 @@ shift_rows = pd.DataFrame(
     shift_rows, columns=["shift", "method", "estimate", "low", "high"]
 )
 
-# %% mystnb={"figure": {"caption": "Macro-F1 of athletes never seen when the deviceor a class is new, first seed, 95 % intervals over athletes.", "name": "fig-transfer-shifts"}, "image": {"alt": "Dot plot with intervals: macro-F1 of each adaptation method for the data as recorded, for three changes of the device, for a class left out in training."}}
+# %% mystnb={"figure": {"caption": "Macro-F1 of athletes never seen when the device or a class is new, first seed, 95 % intervals over athletes.", "name": "fig-transfer-shifts"}, "image": {"alt": "Dot plot with intervals: macro-F1 of each adaptation method for the data as recorded, for three changes of the device, for a class left out in training."}}
 figures.shifts(shift_rows) if len(shift_rows) else style.nothing(why_not)
 
 # %% tags=["check"]
@@ -803,8 +803,8 @@ for key, shift in SHIFTS.items():
 # {term}`heart rate`. They personalise the *input*: heart rate as a fraction of the athlete's own
 # {term}`heart-rate reserve`, not of the maximum expected at this age.
 #
-# $$ x_	ext{age}(t) = \frac{h(t)}{211 - 0.64\,\text{age}}, \qquad
-#    x_	ext{reserve}(t) = \frac{h(t) - h_	ext{rest}}{h_	ext{max} - h_	ext{rest}} . $$
+# $$ x_\text{age}(t) = \frac{h(t)}{211 - 0.64\,\text{age}}, \qquad
+#    x_\text{reserve}(t) = \frac{h(t) - h_\text{rest}}{h_\text{max} - h_\text{rest}} . $$
 
 
 # %% tags=["hide-input"]
