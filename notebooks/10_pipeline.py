@@ -187,7 +187,7 @@ record("steps", sizes.student.steps)
 
 # %%
 def train_arms(job):
-    """All networks of one fold and seed, and how long each took."""
+    """All networks of one fold and seed."""
     i, s = job
     folds_of = {"age": folds[i]} | (
         {"reserve": personal[i]} if way == "reserve" else {}
@@ -214,9 +214,7 @@ def train_arms(job):
 
 
 jobs = [(i, s) for i in range(len(folds)) for s in seeds]
-begun = time.perf_counter()
 networks = dict(zip(jobs, each(train_arms, jobs, 2 if full else 1), strict=True))
-training_s = time.perf_counter() - begun
 
 # %%
 RECIPE = Adaptation("shrink", kappa=3.0, masked=True)
@@ -224,10 +222,17 @@ RECIPE = Adaptation("shrink", kappa=3.0, masked=True)
 # %% [markdown]
 # ## What the new athlete gives
 #
-# {glue:text}`way_text`
+# - **windows**: the earliest {glue:text}`k_given` labelled windows of each class that the athlete performs;
+#   then a gap of one window; what is tested comes from neither. One such window also tells *which* classes
+#   the athlete performs at all, so the untuned student that may only answer with those classes is a
+#   baseline of its own. The windows are used in closed form: class means in the student's feature space,
+#   shrunk toward the population's, which count as three windows (chapter 9).
+# - **reserve**: two numbers, measured beforehand, resting and maximal heart rate. They replace the maximum
+#   expected at this age. A ramp test shows its classes in order of time, so that its earliest windows are
+#   all of one class, and there is nothing to fine-tune on. (In ACTES the maximum comes from the very test
+#   that is classified, as if it were known from an earlier one. That flatters it.)
 #
-# Windows are used in closed form: class means in the student's feature space, shrunk toward the
-# population's, which count as three windows (chapter 9).
+# On this page: **{glue:text}`way`**.
 
 
 # %%
@@ -337,17 +342,7 @@ score = {
 }
 
 # %% tags=["check"]
-texts = {
-    "windows": f"The earliest {k} labelled windows of each class that the athlete performs; then a "
-    "gap of one window; what is tested comes from neither. One such window also tells *which* "
-    "classes the athlete performs at all, so the untuned student that may only answer with those "
-    "classes is a baseline of its own.",
-    "reserve": "Two numbers, measured beforehand: resting and maximal heart rate. They replace the "
-    "maximum expected at this age. (A ramp test shows its classes in order of time, so that its "
-    "earliest windows are all of one class: there is nothing to fine-tune on.) Here the maximum "
-    "comes from the very test that is classified, as if it were known from an earlier one.",
-}
-record("way_text", texts[way])
+record("k_given", k)
 record("athletes_tested", len(score["none"]))
 record("windows_tested", f"{len(truth):,}")
 
