@@ -271,6 +271,12 @@ def label_budget(fold: Fold, count: int) -> tuple[str, ...]:
     return tuple(chosen)
 
 
+def short_splits(splits: Sequence[Split], athletes: int = 4) -> list[Split]:
+    """The first split, or as many as together test so many ``athletes``: for a short page."""
+    tested = np.cumsum([len(split.test) for split in splits])
+    return list(splits[: int(np.searchsorted(tested, min(athletes, tested[-1]))) + 1])
+
+
 def each(function: Callable, jobs: Sequence, workers: int = 1) -> list:
     """``function(job)`` for every job, in order, on one or more processes of one thread each."""
     if workers == 1:
