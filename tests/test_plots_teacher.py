@@ -78,6 +78,16 @@ def test_intervals_of_losses_reach_from_low_to_high():
     assert ends == [[0.2, 0.4], [0.0, 0.3]]
 
 
+def test_an_estimate_outside_its_interval_is_drawn_with_no_bar_on_that_side():
+    row = {"estimate": 0.0, "low": 0.01, "high": 0.02}
+    drops = pd.DataFrame([{"change": "shuffled", "model": "LSTM"} | row])
+    ax = figures.spoiled(drops).axes[0]
+    assert ax.containers[0][2][0].get_segments()[0][:, 0].tolist() == [0.0, 0.02]
+    athletes = pd.DataFrame({"LSTM": [0.9, 0.5], "forest": [0.8, 0.6]})
+    near = pd.DataFrame([{"model": m, "seconds": 1.0} | row for m in athletes])
+    assert len(figures.wrong(athletes, near, "LSTM", "forest").axes[1].containers) == 2
+
+
 def test_reliability_draws_both_tables():
     table = pd.DataFrame({"confidence": [0.5, 0.9], "accuracy": [0.4, 0.8], "n": [10, 30]})
     fig = figures.reliability(table, table)

@@ -149,6 +149,12 @@ def confusion(matrix: np.ndarray, classes: list[str]):
     return fig
 
 
+def _reach(part: pd.DataFrame) -> list[pd.Series]:
+    """Lengths of the bars below and above; by rounding an estimate may lie just outside them."""
+    reach = part["estimate"] - part["low"], part["high"] - part["estimate"]
+    return [length.astype(float).clip(lower=0) for length in reach]
+
+
 def wrong(athletes: pd.DataFrame, near: pd.DataFrame, teacher: str, rival: str):
     """Each athlete's macro-F1 under two models, and the error rate around changes of the label.
 
@@ -172,7 +178,7 @@ def wrong(athletes: pd.DataFrame, near: pd.DataFrame, teacher: str, rival: str):
     for shift, (name, color, marker) in enumerate(((teacher, ORANGE, "o"), (rival, BLUE, "s"))):
         part = near[near["model"] == name]
         x = part["seconds"] * (1 + 0.04 * shift)
-        error = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
+        error = _reach(part)
         right.errorbar(x, part["estimate"], yerr=error, fmt=f"{marker}-", color=color, ms=6,
                        mec="white", label=name)  # fmt: skip
     right.set(xlabel="seconds to the nearest change of the label", ylabel="share of wrong answers",
@@ -206,7 +212,7 @@ def spoiled(drops: pd.DataFrame):
     for i, (model, color, marker) in enumerate(zip(models, (ORANGE, BLUE, AMBER), "osD",
                                                    strict=False)):  # fmt: skip
         part = drops[drops["model"] == model].set_index("change").loc[changes]
-        error = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
+        error = _reach(part)
         ax.errorbar(part["estimate"], rows + 0.12 - 0.24 * i, xerr=error, fmt=marker, color=color,
                     ms=6, mec="white", label=model)  # fmt: skip
     ax.axvline(0, color=INK, lw=1)
