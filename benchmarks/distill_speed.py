@@ -24,13 +24,14 @@ from torch.nn import functional as F
 from sportsml_lite.distill import Hard, Soft
 from sportsml_lite.models import LSTMTeacher, Student, count_parameters
 from sportsml_lite.pipeline import MOTION, SECONDS
+from sportsml_lite.tasks import MIRRORED
 from sportsml_lite.training.sequences import Plan, Sequences, WindowData, fit_windows, outputs_of
 
-# Name: channels, samples, classes, stride of the student, sizes, symmetries of the recording.
+# Name: channels, samples, classes, stride of the student, sizes, further symmetries of the window.
 TASKS = {
-    "swimming (6 x 180, 30 Hz)": (6, 180, 5, 3, MOTION, 4),
-    "simulated (4 x 120, 1 Hz)": (4, 120, 3, 2, SECONDS, 1),
-    "actes (1 x 60, 1 Hz)": (1, 60, 3, 2, SECONDS, 1),
+    "swimming (6 x 180, 30 Hz)": (6, 180, 5, 3, MOTION, (MIRRORED,)),
+    "simulated (4 x 120, 1 Hz)": (4, 120, 3, 2, SECONDS, ()),
+    "actes (1 x 60, 1 Hz)": (1, 60, 3, 2, SECONDS, ()),
 }
 WINDOWS = 2048
 EPOCH = WINDOWS // 64  # steps
@@ -44,9 +45,14 @@ def windows_of(channels, samples, classes, symmetries):
         torch.randn(WINDOWS, channels, samples), None, torch.randint(classes, (WINDOWS,))
     )
     few = part.take(torch.arange(64))
-    signs = torch.ones(symmetries, channels)
-    signs[1:, ::2] = -1
+    signs = torch.tensor([(1,) * channels, *symmetries], dtype=torch.float32)
     return WindowData(part, few, signs, None, classes)
+
+
+def teacher_of(channels, classes, sizes):
+    """The pipeline's teacher, with weights as they come."""
+    shape = sizes.teacher_width, sizes.teacher_hidden, sizes.teacher_layers
+    return LSTMTeacher(channels, classes, *shape).eval()
 
 
 class AskEachStep:
@@ -133,7 +139,7 @@ def one_epoch(name, turns):
     """Print the price of an epoch of the three students."""
     channels, samples, classes, stride, sizes, symmetries = TASKS[name]
     data = windows_of(channels, samples, classes, symmetries)
-    teacher = LSTMTeacher(channels, classes, sizes.teacher_width, sizes.teacher_hidden).eval()
+    teacher = teacher_of(channels, classes, sizes)
     width, loss = sizes.student_width, Soft(0.5, 2.0)
     soft = outputs_of(teacher, data.train, data.signs)
     asker = AskEachStep(teacher, data.signs, loss)
@@ -188,10 +194,11 @@ def frozen(model, X):
 def in_use(name, turns):
     """Print parameters, kB and microseconds of the teacher and of students of four widths."""
     channels, samples, classes, stride, sizes, symmetries = TASKS[name]
-    models = {"teacher": LSTMTeacher(channels, classes, sizes.teacher_width, sizes.teacher_hidden)}
+    models = {"teacher": teacher_of(channels, classes, sizes)}
     models |= {f"student {w}": Student(channels, classes, w, stride=stride) for w in WIDTHS}
-    print(f"\n(b) {name}: µs a window, median (fastest); the teacher in one of its {symmetries} "
-          f"passes\n{'':12}{'parameters':>11}{'kB':>7}{'kB int8':>9}{'one':>14}"
+    print(f"\n(b) {name}: µs a window, median (fastest); the teacher in one of its "
+          f"{1 + len(symmetries)} passes\n"
+          f"{'':12}{'parameters':>11}{'kB':>7}{'kB int8':>9}{'one':>14}"
           f"{'one, frozen':>14}{'one, folded':>14}{'256':>14}{'256, frozen':>14}")  # fmt: skip
     largest = 0.0
     for n, model in models.items():

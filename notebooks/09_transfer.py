@@ -89,12 +89,14 @@ dataset = (
 )
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: simulated athletes, resampling, and the first training run
-profile = "quick"  # 'quick' or 'full': one fold and two seeds, or five of both
+profile = (
+    "quick"  # 'quick' or 'full': the first fold and two seeds, or five of both
+)
 n_athletes = (
     0  # athletes, 0 to 2000: how many are simulated; 0 is the profile's number
 )
 steps = 40  # steps, 1 to 10000: of AdamW for one athlete, in every method
-k_shift = 5  # windows a class, 1 to 20: given where device or sport changes
+k_shift = 5  # windows a class, 1 to 20: given where the device or a class is new
 
 # %% tags=["hide-input"]
 check_values("09", globals())
@@ -108,7 +110,10 @@ if simulated:
     settings["n_athletes"] = n_athletes or (200 if full else 60)
     settings["sessions_each"] = 4 if full else 2
 task = load_task(**settings)
-splits = fold_athletes(task.windows.athlete)[: 5 if full else 1]
+splits = fold_athletes(task.windows.athlete)
+if not full:  # the first fold, or as many as test four athletes
+    tested = np.cumsum([len(split.test) for split in splits])
+    splits = splits[: int(np.searchsorted(tested, min(4, tested[-1]))) + 1]
 folds = [make_fold(task, split) for split in splits]
 sizes = sizes_for(folds[0], profile)
 if simulated and not full:  # a short training, for a page that runs in a minute
@@ -120,7 +125,8 @@ if simulated and not full:  # a short training, for a page that runs in a minute
 rule = margin("macro_f1")
 shot = few_shot_windows(task.windows)
 # A ramp test shows its classes one after the other, and each of them once.
-in_order = dataset == "actes" or shot.deepest.max() < 1
+in_order = dataset == "actes"
+too_few = shot.deepest.max() < 1
 large = len(task.windows) > 10_000
 
 
@@ -130,8 +136,11 @@ def part_of(split, part):
 
 
 # %% tags=["check"]
-record("data", dataset if not data_dir else "your own tables")
+named = simulated or dataset in ("swimming", "actes")
+record("data", dataset if named else "your own tables")
 record("people", len(set(task.windows.athlete)))
+shows = pd.Series(task.windows.y).groupby(task.windows.athlete).nunique()
+record("two_classes", int((shows < 3).sum()))
 record("n_windows", f"{len(task.windows):,}")
 record("class_names", ", ".join(task.windows.classes).replace("_", " "))
 record("folds_used", len(folds))
@@ -150,12 +159,13 @@ record("run_is", "full" if full else "short")
 #
 # **Intuition.** A new swimmer swims ten seconds of each stroke for the coach, then trains. What the
 # coach labelled is the {term}`support`. So the support is the *earliest* $k$ windows of each class
-# that the athlete performs; the test comes later, a whole window length away from anything used, and
-# is the same for every $k$. Drawing windows at random would be a kinder exam: windows overlap, and a
+# that the athlete performs. The test is what comes later *of the same class*, a window length away
+# from anything used, and is the same for every $k$. With several classes a test window may come before
+# another class was shown. Drawing windows at random would be another exam: windows overlap, and a
 # random one has its twin in the test.
 #
-# Who cannot give $k$ windows of every class drops out, so each point of a curve has its own athletes.
-# They are counted here, over all test athletes of the data set:
+# Who cannot give $k$ windows of every class that they perform drops out, so each point of a curve has
+# its own athletes. They are counted here, over all athletes of the data set:
 
 # %% tags=["hide-input"]
 style.table(shot.counts().reset_index(), precision=0)
@@ -171,7 +181,10 @@ record(
     "curves are left out on this page, and the athlete gives two measured heart rates "
     "instead, at the end of the page"
     if in_order
-    else "every athlete can give windows of each class before the test",
+    else "nobody can give a window of each class and keep others for the test, so the "
+    "curves are left out on this page"
+    if too_few
+    else f"{kept[1]} of {kept[0]} athletes can give a window of each class",
 )
 
 # %% [markdown]
@@ -191,6 +204,7 @@ record(
 # | name | moves | idea |
 # |---|---|---|
 # | `masked` | nothing | only the classes of the support may be answered: **the baseline** |
+# | `means` | the head, the same for all | the population's class means, none of the athlete's windows |
 # | `shrink` | the head, in closed form | an athlete's class means, between own and population's |
 # | `head` | the last layer | features are for all, the border is one's own {footcite:p}`raghu2020` |
 # | `first` | the first convolution | a new sensor is a new input {footcite:p}`leesurgical2023` |
@@ -266,43 +280,58 @@ record("n_head", f"{int(moved.loc['head', 'parameters that may move']):,}")
 # $\kappa$ says how many windows the population counts as. The second formula is linear discriminant
 # analysis: linear in $f$, so it is just another head, found without a single gradient.
 #
+# **Two changes in one.** The formula swaps the trained head for class means, *and* uses the athlete's
+# windows. The first alone is worth something too, and needs no data of the athlete. So it is an arm of
+# its own: `means`, with $\kappa \to \infty$. What the windows add is `shrink` minus `means`.
+#
 # ## A guard: who had better stay?
 #
 # The athletes who need no adaptation are the ones it can hurt. Their support tells, but not by how
 # well the adapted model fits it, and not by leaving a window out either: its neighbour, which overlaps
 # it, stays in. So we leave out a whole *class*. A model is made from the athlete's other classes and
 # must explain the class it has not seen. With $H_{-c}$ the loss on the windows of class $c$ under the
-# model made without them, and $H_0$ that of the population,
+# model made without them, and $H_0$ the loss on them under the same kind of model made without *any*
+# window of the athlete (for `shrink` that is `means`, for `first` the population's model),
 #
 # $$ \text{adapt this athlete} \iff \sum_c H_{-c} < \sum_c H_0 . $$
 #
-# Otherwise the athlete keeps the population's model, bit by bit. If the means of the *other* classes,
-# moved to where this athlete's are, already help with a class not seen, then the athlete really is
-# different. A head cannot pass this exam: trained without a class, it learns to avoid it. What moves
-# *all* classes together can: means in feature space, or the first layer.
+# Otherwise the athlete keeps the population's model, bit by bit; its answers stay masked. For `shrink`
+# both sides are class means, so the change of head is no part of the comparison: if the means of the
+# *other* classes, moved to where this athlete's are, help with a class not seen, it is the athlete's
+# windows that help. A trained head cannot pass this exam: without a class, it learns to avoid it. What
+# leaves the unseen class where it was can: class means; or what changes the input of all: the first
+# layer.
 #
-# **The recipe** of this chapter: of `shrink` with and without the guard, and of `first` with it, the
-# setting with the highest mean gain on validation athletes *among those that harm none of them*.
+# The guard cannot examine athletes with fewer than three classes: one left out, there is nothing left
+# to tell apart. They always stay, and here that is {glue:text}`two_classes` of {glue:text}`people`.
+#
+# **The recipe** of this chapter: of `means`, of `shrink` with and without the guard, and of `first`
+# with it, the setting with the highest mean gain on validation athletes *among those that harm none of
+# them*.
 #
 # ```{admonition} How it was found
 # :class: note
 # The guard was devised while looking at one seed of the swimmers below, where it harmed nobody. More
 # seeds, and a strength chosen on validation athletes, were less kind to it; that is why the recipe may
-# leave it out. So read the swimming curves of guard and recipe as a description. Simulated athletes
-# had no part in either.
+# leave it out. At that time it compared class means with the trained head, and so took the change of
+# head for a gain by the windows. So read the swimming curves of guard and recipe as a description.
+# Simulated athletes had no part in either.
 # ```
 #
 # ## Settings are chosen on validation athletes
 #
-# κ, learning rate and pull have to come from somewhere: from *validation* athletes, the same way for
-# every method, by their mean gain (for the recipe: among the settings that harm none). One fold may
-# have only three. So a fold also asks the validation athletes of the other folds, each under a
-# student that did not train on them, but none who is to be tested in this fold.
+# κ, learning rate and pull have to come from somewhere: from *validation* athletes, by their mean gain
+# (for the recipe: among the settings that harm none). One fold may have only three. So a fold also
+# asks the validation athletes of the other folds, each under a student that did not train on them, but
+# none who is to be tested in this fold. If nobody is left to ask, the most careful setting is taken.
+# Gain and harm on validation athletes are judged against `masked`, on this page against the population.
 
 # %%
-LIGHT = ("masked", "shrink", "guarded", "head", "recipe")
+LIGHT = ("masked", "means", "shrink", "guarded", "head", "recipe")
 HEAVY = ("first", "lp_ft", "l2_sp", "gradual", "all", "scratch")
 TITLES = {"guarded": "shrink, guarded", "lp_ft": "LP-FT", "l2_sp": "L2-SP"}
+TITLES |= {"means": "class means, no own data"}
+NOBODY = 1e9  # windows that the population counts as: the athlete's own add nothing
 still = Adaptation("population")
 
 
@@ -310,6 +339,8 @@ def grid_of(arm):
     """Settings to try, the most careful first."""
     if arm == "masked":
         return [replace(still, masked=True)]
+    if arm == "means":
+        return [Adaptation("shrink", kappa=NOBODY, masked=True)]
     if arm == "shrink":
         kappas = (30.0, 10.0, 3.0, 1.0, 0.3)
         return [Adaptation("shrink", kappa=k, masked=True) for k in kappas]
@@ -317,7 +348,8 @@ def grid_of(arm):
         return [replace(a, guarded=True) for a in grid_of("shrink")]
     if arm == "recipe":
         first = [replace(a, guarded=True) for a in grid_of("first")]
-        return grid_of("guarded") + grid_of("shrink") + first
+        careful = grid_of("means") + grid_of("guarded")
+        return careful + grid_of("shrink") + first
     rates = (3e-4, 1e-3, 3e-3)
     pulls = {"head": (10.0, 1.0, 0.0), "l2_sp": (10.0,)}.get(arm, (0.0,))
     if arm in ("head", "scratch"):
@@ -333,6 +365,7 @@ most = min(int(shot.deepest.max()), 20 if full and not large else 5)
 ks = tuple(k for k in PROTOCOL.k if 0 < k <= most)
 heavy_ks = ks if full and not large else tuple(k for k in (1, 5) if k in ks)
 heavy_seeds = seeds if full and not large else seeds[: 2 if full else 1]
+trial_seeds = seeds[: 2 if full and not large else 1]
 
 
 def cases_of(fold, part, windows):
@@ -351,7 +384,7 @@ def try_fold(job):
     cases = cases_of(fold, fold.validation, theirs)
     return {
         arm: trials(
-            cases[: 2 if full and not large else 1],
+            cases[: len(trial_seeds)],
             grid_of(arm),
             heavy_ks if arm in (*HEAVY, "recipe") else ks,
         )
@@ -379,7 +412,7 @@ def adapt_fold(job):
             found.append(
                 said.assign(arm=arm, k=k, seed=s, seconds=took, moves=models.steps)
             )
-    return pd.concat(found), cases[0]
+    return found, cases[0]
 
 
 def chosen_for(split):
@@ -389,12 +422,13 @@ def chosen_for(split):
         gains = pd.concat([t[arm] for t in tried])
         gains = gains[~gains.index.isin([str(a) for a in split.test])]
         harm = rule.harm if arm == "recipe" else None
-        chosen[arm] = choose(grid_of(arm), gains.groupby(level=0).mean(), harm)
+        grid, gains = grid_of(arm), gains.groupby(level=0).mean()
+        chosen[arm] = choose(grid, gains, harm) if len(gains) else grid[0]
     return chosen
 
 
 tried, picks, done = [], [], []
-if not in_order:
+if not (in_order or too_few):
     jobs = [
         (f, part_of(s, "validation")) for f, s in zip(folds, splits, strict=True)
     ]
@@ -402,7 +436,21 @@ if not in_order:
     picks = [chosen_for(split) for split in splits]
     done = each(adapt_fold, list(zip(folds, picks, strict=True)), workers)
 
+# %% tags=["check"]
+record("n_shrink", len(grid_of("shrink")))
+record("n_head_settings", len(grid_of("head")))
+record("heavy_settings", len(grid_of("first")))
+record("trial_seeds", len(trial_seeds))
+record("heavy_seeds", len(heavy_seeds))
+record("heavy_ks", ", ".join(map(str, heavy_ks)) or "–")
+
 # %% [markdown]
+# Not all are tuned alike. `shrink` was tried with {glue:text}`n_shrink` settings, `head` with
+# {glue:text}`n_head_settings`, all with {glue:text}`trial_seeds` seed(s). The methods that train more
+# than a head were tried with {glue:text}`heavy_settings` setting(s), and tested with
+# {glue:text}`heavy_seeds` seed(s), at $k$ = {glue:text}`heavy_ks` only. In a short run, and above
+# 10,000 windows, nobody is given more than five windows a class.
+#
 # ## Gain against the number of labelled windows
 #
 # Each athlete's macro-F1 after adaptation, minus the same athlete's under the population's model, on
@@ -412,8 +460,6 @@ if not in_order:
 # %% tags=["hide-input"]
 def score_of(arm, k, metric="macro_f1"):
     """Scores of an arm, athletes × seeds; None where it was not run."""
-    if in_order:
-        return None
     part = rows[(rows["arm"] == arm) & (rows["k"] == k)]
     return (
         part.pivot(index="athlete_id", columns="seed", values=metric)
@@ -430,7 +476,10 @@ def against(arm, k, reference="population", metric="macro_f1"):
     return compare(a[b.columns], b, metric)
 
 
-rows = pd.concat([frame for frame, _ in done]) if done else None
+COLUMNS = ["athlete_id", "arm", "k", "seed", "seconds", "moves"]
+COLUMNS += ["macro_f1", "accuracy"]
+frames = [frame for found, _ in done for frame in found]
+rows = pd.concat(frames) if frames else pd.DataFrame(columns=COLUMNS)
 arms = [*LIGHT, *HEAVY]
 judged = {(a, k): c for a in arms for k in ks if (c := against(a, k)) is not None}
 curve = pd.DataFrame(
@@ -450,9 +499,14 @@ curve = pd.DataFrame(
 remaining = {
     k: judged["masked", k].gain.athletes for k in ks if ("masked", k) in judged
 }
-why_not = "Not on this data set: the classes come in the order of their intensity."
+why_not = "Not on this data set: " + (
+    "the classes come in the order of their intensity."
+    if in_order
+    else "fewer than two of the athletes tested can give a window of each class and keep "
+    "others for the test."
+)
 
-# %% mystnb={"figure": {"caption": "The methods that cost next to nothing, against the number of labelled windows a class. Left: gain in macro-F1 over the population's model, 95 % intervals over athletes and seeds; each k has its own athletes (in brackets). Right: share of athletes that lose more than the margin of harm.", "name": "fig-transfer-curves"}, "image": {"alt": "Two panels against the number of labelled windows a class: gain in macro-F1 with intervals for masked, shrink, guarded shrink, head and the recipe, and the share of athletes harmed by each."}}
+# %% mystnb={"figure": {"caption": "The methods that cost next to nothing, against the number of labelled windows a class. Left: gain in macro-F1 over the population's model, 95 % intervals over athletes and seeds; each k has its own athletes (in brackets). Right: share of athletes that lose more than the margin of harm.", "name": "fig-transfer-curves"}, "image": {"alt": "Two panels against the number of labelled windows a class: gain in macro-F1 with intervals for masked, class means without own data, shrink, guarded shrink, head and the recipe, and the share of athletes harmed by each."}}
 cheap = curve[curve["method"].isin([TITLES.get(a, a) for a in LIGHT])]
 figures.curves(cheap, remaining, rule.harm) if len(cheap) else style.nothing(
     why_not
@@ -511,7 +565,11 @@ for arm, k in product(arms, (1, 5)):
     record(f"gain_{arm}_{k}", f"{c.gain:.3f}" if c else "–")
     record(f"harmed_{arm}_{k}", f"{100 * c.harmed.estimate:.0f}" if c else "–")
     record(f"worst_{arm}_{k}", f"{gains_of(arm)[k].min():.2f}" if c else "–")
-for arm, k in product(("recipe", "guarded", "shrink", "head"), (1, 5)):
+for arm, k in product(("recipe", "guarded", "shrink", "head", "means"), (1, 5)):
+    c = against(arm, k, "means")
+    record(
+        f"over_means_{arm}_{k}", f"{c.gain:.3f}" if c and arm != "means" else "–"
+    )
     c = against(arm, k, "masked")
     record(f"over_masked_{arm}_{k}", f"{c.gain:.3f}" if c else "–")
     record(f"verdict_{arm}_{k}", c.verdict if c else "–")
@@ -521,13 +579,13 @@ for k in (1, 5):
     f = score_of("population", k)
     record(f"f1_population_{k}", f.to_numpy().mean() if f is not None else "–",
            digits=None if f is None else 3)  # fmt: skip
-    tried = [a for a in arms if (a, k) in judged]
-    best = max(tried, key=lambda a: judged[a, k].gain.estimate, default=None)
+    ran = [a for a in arms if (a, k) in judged]
+    best = max(ran, key=lambda a: judged[a, k].gain.estimate, default=None)
     record(f"best_{k}", TITLES.get(best, best) if best else "–")
 hurt = {
     a: int((gains_of(a).min(axis=1) < -rule.harm).sum()) for a in arms if judged
 }
-for arm in ("masked", "shrink", "guarded", "head", "recipe"):
+for arm in LIGHT:
     record(f"ever_harmed_{arm}", hurt.get(arm, "–"))
 adapts = rows[rows["arm"] == "guarded"]["moves"].mean() if judged else None
 record(
@@ -536,7 +594,9 @@ record(
 picked = [chosen["recipe"] for chosen in picks]
 picked = [
     (
-        f"shrink with κ = {a.kappa:g}"
+        "class means, no own data"
+        if a.kappa == NOBODY
+        else f"shrink with κ = {a.kappa:g}"
         if a.method == "shrink"
         else f"first at {a.rate:g}"
     )
@@ -548,30 +608,36 @@ record("picked", "; ".join(sorted(set(picked))) or "–")
 # %% [markdown]
 # The population's model has a macro-F1 of {glue:text}`f1_population_1` (mean over the
 # {glue:text}`people_1` athletes at $k = 1$). Knowing the classes alone (`masked`) adds
-# {glue:text}`gain_masked_1`. Over *that*, one labelled window of each class adds:
+# {glue:text}`gain_masked_1`. Beyond *that*, with one and with five labelled windows of each class, and
+# beyond the class means of others in place of the trained head (`means`):
 #
-# | method | gain over masked, $k = 1$ | verdict | $k = 5$ | verdict |
-# |---|---|---|---|---|
-# | shrink | {glue:text}`over_masked_shrink_1` | {glue:text}`verdict_shrink_1` | {glue:text}`over_masked_shrink_5` | {glue:text}`verdict_shrink_5` |
-# | head | {glue:text}`over_masked_head_1` | {glue:text}`verdict_head_1` | {glue:text}`over_masked_head_5` | {glue:text}`verdict_head_5` |
-# | shrink, guarded | {glue:text}`over_masked_guarded_1` | {glue:text}`verdict_guarded_1` | {glue:text}`over_masked_guarded_5` | {glue:text}`verdict_guarded_5` |
-# | recipe | {glue:text}`over_masked_recipe_1` | {glue:text}`verdict_recipe_1` | {glue:text}`over_masked_recipe_5` | {glue:text}`verdict_recipe_5` |
+# | method | over masked, $k = 1$ | verdict | over means, $k = 1$ | over masked, $k = 5$ | verdict | over means, $k = 5$ |
+# |---|---|---|---|---|---|---|
+# | means, no own data | {glue:text}`over_masked_means_1` | {glue:text}`verdict_means_1` | – | {glue:text}`over_masked_means_5` | {glue:text}`verdict_means_5` | – |
+# | shrink | {glue:text}`over_masked_shrink_1` | {glue:text}`verdict_shrink_1` | {glue:text}`over_means_shrink_1` | {glue:text}`over_masked_shrink_5` | {glue:text}`verdict_shrink_5` | {glue:text}`over_means_shrink_5` |
+# | head | {glue:text}`over_masked_head_1` | {glue:text}`verdict_head_1` | {glue:text}`over_means_head_1` | {glue:text}`over_masked_head_5` | {glue:text}`verdict_head_5` | {glue:text}`over_means_head_5` |
+# | shrink, guarded | {glue:text}`over_masked_guarded_1` | {glue:text}`verdict_guarded_1` | {glue:text}`over_means_guarded_1` | {glue:text}`over_masked_guarded_5` | {glue:text}`verdict_guarded_5` | {glue:text}`over_means_guarded_5` |
+# | recipe | {glue:text}`over_masked_recipe_1` | {glue:text}`verdict_recipe_1` | {glue:text}`over_means_recipe_1` | {glue:text}`over_masked_recipe_5` | {glue:text}`verdict_recipe_5` | {glue:text}`over_means_recipe_5` |
 #
-# Athletes who lose more than {glue:text}`harm` at *some* $k$: shrink {glue:text}`ever_harmed_shrink`,
-# guarded {glue:text}`ever_harmed_guarded`, head {glue:text}`ever_harmed_head`, the recipe
-# {glue:text}`ever_harmed_recipe`. The guard lets {glue:text}`adapted_share` % of the athletes be
-# adapted. As the recipe, the validation athletes chose: {glue:text}`picked`. The largest mean gain of
-# all methods at $k = 1$ is that of
+# *Verdict*: of the gain over masked.
+#
+# Athletes who lose more than {glue:text}`harm` at *some* $k$: means {glue:text}`ever_harmed_means`,
+# shrink {glue:text}`ever_harmed_shrink`, guarded {glue:text}`ever_harmed_guarded`, head
+# {glue:text}`ever_harmed_head`, the recipe {glue:text}`ever_harmed_recipe`. The guard lets
+# {glue:text}`adapted_share` % of the athletes be adapted. As the recipe, the validation athletes
+# chose: {glue:text}`picked`. The largest mean gain of all methods at $k = 1$ is that of
 # {glue:text}`best_1`, at $k = 5$ that of {glue:text}`best_5`.
 #
 # **Caveat.** A guard protects; it cannot promise. It sees a few windows of one moment, and its
 # price is the gain of those whom it holds back for nothing.
 
 # %% [markdown]
-# ## A kinder exam gives a higher mark
+# ## Does a kinder exam give a higher mark?
 #
 # Tempting numbers come from random support windows. They overlap with the test windows, and there is
-# no masked baseline beside them. The same heads, examined in three ways, $k = 1$:
+# no masked baseline beside them. The same heads, examined in three ways, $k = 1$. The exams do not have
+# the same athletes: the random one also takes those who cannot keep a window length free, and is a
+# single draw.
 
 
 # %% tags=["hide-input"]
@@ -616,17 +682,23 @@ for (_, (first, shots, _)), chosen in zip(done, picks, strict=True):
     }.items():
         exams.setdefault(name, []).append(got)
 exams = {name: pd.concat(v) for name, v in exams.items()}
+
+
+def mean_of(values):
+    """Mean over athletes (and seeds) with its interval, as text; a dash below two athletes."""
+    return f"{bootstrap(values.to_numpy()):.3f}" if len(values) > 1 else "–"
+
+
 exam_table = pd.DataFrame(
-    [(n, f"{bootstrap(g.to_numpy()):.3f}", f"{(g < -rule.harm).mean():.0%}", f"{g.min():.2f}")
+    [(n, len(g), mean_of(g), f"{(g < -rule.harm).mean():.0%}", f"{g.min():.2f}")
      for n, g in exams.items()],
-    columns=["examined by", "gain in accuracy", "athletes harmed", "worst"],
+    columns=["examined by", "athletes", "gain in accuracy", "athletes harmed", "worst"],
 )  # fmt: skip
 style.text_table(exam_table) if exams else why_not
 
 # %% tags=["check", "nbval-ignore-output"]
 for i, name in enumerate(("random", "earliest", "masked")):
-    g = list(exams.values())[i] if exams else None
-    record(f"exam_{name}", f"{bootstrap(g.to_numpy()):.3f}" if exams else "–")
+    record(f"exam_{name}", mean_of(list(exams.values())[i]) if exams else "–")
 
 # %% [markdown]
 # Gain of the head in accuracy: {glue:text}`exam_random` with random windows,
@@ -681,11 +753,17 @@ record(
 # ## When more than the athlete is new
 #
 # **A new device.** The test athletes' windows, support and test alike, are written anew as by another
-# device: a sensor that is half as sensitive again, one that is noisy, one that writes its last channel
-# with the other sign. Theory says that a changed *input* is best mended at the first layer
-# {footcite:p}`leesurgical2023`; here is what was measured, with {glue:text}`k_used` windows a class.
+# device: a sensor that is one and a half times as sensitive (after scaling), one that is noisy, one
+# that writes its last channel with the other sign. Theory says that a changed *input* is best mended
+# at the first layer {footcite:p}`leesurgical2023`; here is what was measured, with
+# {glue:text}`k_used` windows a class.
 #
 # **A new class.** One class is left out of training. The model cannot know it; the support shows it.
+# This student learns from labels alone: it is not distilled, unlike the others here. In class means a
+# class that nobody else has shown is where the athlete's own windows are, in every arm.
+#
+# **A new sport.** No real second sport recorded with the same channels is at hand, so this shift is
+# shown only as a class left out.
 
 # %% tags=["hide-input"]
 k_used = max((k for k in ks if k <= k_shift), default=0)
@@ -749,6 +827,8 @@ shift_table = (
     pd.concat(shifted) if shifted else pd.DataFrame({"shift": [], "arm": []})
 )
 for (shift, arm), part in shift_table.groupby(["shift", "arm"], sort=False):
+    if len(part) < 2:
+        continue
     i = bootstrap(part["macro_f1"].to_numpy())
     shift_rows.append((shift, TITLES.get(arm, arm), i.estimate, i.low, i.high))
 shift_rows = pd.DataFrame(
@@ -771,23 +851,17 @@ by_shift = (
 )
 for key, shift in SHIFTS.items():
     has = shifted and (shift, "masked") in by_shift.index
-    for arm in TRIED:
-        record(
-            f"shift_{key}_{arm}",
-            by_shift[shift, arm] if has else "–",
-            digits=3 if has else None,
-        )
     best = by_shift[shift].idxmax() if has else "–"
     record(f"shift_{key}_best", TITLES.get(best, best))
 
 # %% [markdown]
-# | new | masked | first layer | head | shrink | recipe | highest |
-# |---|---|---|---|---|---|---|
-# | nothing but the athlete | {glue:text}`shift_none_masked` | {glue:text}`shift_none_first` | {glue:text}`shift_none_head` | {glue:text}`shift_none_shrink` | {glue:text}`shift_none_recipe` | {glue:text}`shift_none_best` |
-# | gain × 1.5 | {glue:text}`shift_gain_masked` | {glue:text}`shift_gain_first` | {glue:text}`shift_gain_head` | {glue:text}`shift_gain_shrink` | {glue:text}`shift_gain_recipe` | {glue:text}`shift_gain_best` |
-# | noise | {glue:text}`shift_noise_masked` | {glue:text}`shift_noise_first` | {glue:text}`shift_noise_head` | {glue:text}`shift_noise_shrink` | {glue:text}`shift_noise_recipe` | {glue:text}`shift_noise_best` |
-# | last channel reversed | {glue:text}`shift_sign_masked` | {glue:text}`shift_sign_first` | {glue:text}`shift_sign_head` | {glue:text}`shift_sign_shrink` | {glue:text}`shift_sign_recipe` | {glue:text}`shift_sign_best` |
-# | class *{glue:text}`new_class`* | {glue:text}`shift_class_masked` | {glue:text}`shift_class_first` | {glue:text}`shift_class_head` | {glue:text}`shift_class_shrink` | {glue:text}`shift_class_recipe` | {glue:text}`shift_class_best` |
+# | new | highest mean |
+# |---|---|
+# | nothing but the athlete | {glue:text}`shift_none_best` |
+# | gain × 1.5 | {glue:text}`shift_gain_best` |
+# | noise | {glue:text}`shift_noise_best` |
+# | last channel reversed | {glue:text}`shift_sign_best` |
+# | class *{glue:text}`new_class`* | {glue:text}`shift_class_best` |
 #
 # *Mean macro-F1 over athletes, first seed: a picture of where which method helps, no ranking.* The
 # settings are those chosen for new athletes; nobody tuned them to a shift. The book's second generator
@@ -801,7 +875,7 @@ for key, shift in SHIFTS.items():
 # athlete who has given windows of every class has finished the test. There, few-shot adaptation by
 # class would be a trick of the exam. What *can* be measured beforehand is a resting and a maximal
 # {term}`heart rate`. They personalise the *input*: heart rate as a fraction of the athlete's own
-# {term}`heart-rate reserve`, not of the maximum expected at this age.
+# {term}`heart-rate reserve`, not of the maximum expected at this age {footcite:p}`nes2013`.
 #
 # $$ x_\text{age}(t) = \frac{h(t)}{211 - 0.64\,\text{age}}, \qquad
 #    x_\text{reserve}(t) = \frac{h(t) - h_\text{rest}}{h_\text{max} - h_\text{rest}} . $$
@@ -838,16 +912,16 @@ if not why_no_heart:
     }  # fmt: skip
     heart = compare(f1["age"], f1["reserve"], "macro_f1")
 heart_table = pd.DataFrame(
-    [("of the maximum expected at this age", f"{bootstrap(f1['age'].to_numpy()):.3f}"),
-     ("of the measured reserve", f"{bootstrap(f1['reserve'].to_numpy()):.3f}"),
+    [("of the maximum expected at this age", mean_of(f1["age"])),
+     ("of the measured reserve", mean_of(f1["reserve"])),
      ("gain", f"{heart.gain:.3f}")],
     columns=["heart rate as a fraction", "macro-F1, athletes never seen"],
 ) if heart else None  # fmt: skip
 style.text_table(heart_table) if heart else why_no_heart
 
 # %% tags=["check", "nbval-ignore-output"]
-record("f1_age", f"{bootstrap(f1['age'].to_numpy()):.3f}" if heart else "–")
-record("f1_reserve", f"{bootstrap(f1['reserve'].to_numpy()):.3f}" if heart else "–")
+record("f1_age", mean_of(f1["age"]) if heart else "–")
+record("f1_reserve", mean_of(f1["reserve"]) if heart else "–")
 record("gain_reserve", f"{heart.gain:.3f}" if heart else "–")
 record("verdict_reserve", heart.verdict if heart else "–")
 record("harmed_reserve", f"{100 * heart.harmed.estimate:.0f}" if heart else "–")
@@ -860,7 +934,9 @@ record("people_reserve", heart.gain.athletes if heart else "–")
 #
 # ## The long runs
 #
-# All five folds, so that every athlete is tested once, and five seeds. Gain in macro-F1 over the
+# All five folds, so that every athlete is tested once, and five seeds. The methods that train more than
+# a head had fewer where a data set is large: swimming {glue:text}`swimming_heavy_seeds`, simulated
+# {glue:text}`simulated_heavy_seeds`. Gain in macro-F1 over the
 # population's model, 95 % interval over athletes and seeds; in brackets the athletes harmed, in %.
 
 
@@ -901,7 +977,9 @@ for name, run in runs.items():
                 "verdict_recipe_1", "over_masked_shrink_1", "verdict_shrink_1",
                 "over_masked_head_1", "verdict_head_1", "ever_harmed_recipe",
                 "ever_harmed_head", "ever_harmed_shrink", "ever_harmed_guarded", "picked",
-                "worst_recipe_1", "adapted_share",
+                "worst_recipe_1", "adapted_share", "heavy_seeds", "two_classes",
+                "over_masked_means_1", "verdict_means_1", "ever_harmed_means",
+                "over_means_shrink_1", "over_means_recipe_1",
                 "exam_random", "exam_earliest", "exam_masked", "best_1", "f1_age",
                 "f1_reserve", "gain_reserve", "verdict_reserve", "people_reserve",
                 "harmed_reserve"):  # fmt: skip
@@ -913,22 +991,26 @@ for name, run in runs.items():
 # *Accepted results: this page prints them and does not compute them. To redo them:*
 # {glue:text}`swimming_command`; {glue:text}`simulated_command`; {glue:text}`actes_command`.
 #
-# **Real swimmers.** {glue:text}`swimming_people_1` at $k = 1$, {glue:text}`swimming_people_5` at
-# $k = 5$; population's model {glue:text}`swimming_f1_population_1`. Beyond masking, one window a class
-# adds: shrink {glue:text}`swimming_over_masked_shrink_1` ({glue:text}`swimming_verdict_shrink_1`), head
+# **Real swimmers.** {glue:text}`swimming_people_1` at $k = 1$, {glue:text}`swimming_people_5` at $k =
+# 5$; population's model {glue:text}`swimming_f1_population_1`. Beyond masking, class means without a
+# window of the swimmer add {glue:text}`swimming_over_masked_means_1`
+# ({glue:text}`swimming_verdict_means_1`). With one window a class it is: shrink
+# {glue:text}`swimming_over_masked_shrink_1` ({glue:text}`swimming_verdict_shrink_1`), head
 # {glue:text}`swimming_over_masked_head_1` ({glue:text}`swimming_verdict_head_1`), the recipe
-# {glue:text}`swimming_over_masked_recipe_1` ({glue:text}`swimming_verdict_recipe_1`). Swimmers who lose
+# {glue:text}`swimming_over_masked_recipe_1` ({glue:text}`swimming_verdict_recipe_1`). Over those
+# class means, the windows add {glue:text}`swimming_over_means_shrink_1` by shrink and
+# {glue:text}`swimming_over_means_recipe_1` by the recipe. The guard cannot examine
+# {glue:text}`swimming_two_classes` swimmers, who show fewer than three classes. Swimmers who lose
 # more than {glue:text}`harm` at some $k$: shrink {glue:text}`swimming_ever_harmed_shrink`, guarded
-# {glue:text}`swimming_ever_harmed_guarded`, head
-# {glue:text}`swimming_ever_harmed_head`, the recipe {glue:text}`swimming_ever_harmed_recipe` (it was
-# {glue:text}`swimming_picked`). Of the
-# head's gain in accuracy, {glue:text}`swimming_exam_random` by the kind exam,
-# {glue:text}`swimming_exam_earliest` is left with the earliest windows and
-# {glue:text}`swimming_exam_masked` beyond masking.
+# {glue:text}`swimming_ever_harmed_guarded`, head {glue:text}`swimming_ever_harmed_head`, the recipe
+# {glue:text}`swimming_ever_harmed_recipe` (it was {glue:text}`swimming_picked`). The head's gain in
+# accuracy: {glue:text}`swimming_exam_random` with random windows, {glue:text}`swimming_exam_earliest`
+# with the earliest ones, {glue:text}`swimming_exam_masked` beyond masking.
 #
 # **Simulated runners.** Beyond masking, the recipe adds {glue:text}`simulated_over_masked_recipe_1`
-# ({glue:text}`simulated_verdict_recipe_1`) at $k = 1$, the head
-# {glue:text}`simulated_over_masked_head_1` ({glue:text}`simulated_verdict_head_1`); harmed at some $k$:
+# ({glue:text}`simulated_verdict_recipe_1`) at $k = 1$ and {glue:text}`simulated_over_means_recipe_1`
+# over class means, the head {glue:text}`simulated_over_masked_head_1`
+# ({glue:text}`simulated_verdict_head_1`); harmed at some $k$:
 # {glue:text}`simulated_ever_harmed_recipe` and {glue:text}`simulated_ever_harmed_head` of
 # {glue:text}`simulated_people_1`. Two measured heart rates: {glue:text}`simulated_gain_reserve`
 # ({glue:text}`simulated_verdict_reserve`).
@@ -938,9 +1020,10 @@ for name, run in runs.items():
 # athletes): from {glue:text}`actes_f1_age` to {glue:text}`actes_f1_reserve`. Here the maximum was
 # reached in the very same test, which flatters it: before a test one would not have it.
 #
-# **What is left.** Twenty swimmers are few: how many of them were harmed is no promise for the next one,
-# and the guard was devised on them. A support of a few seconds shows one moment, one pool, one watch. And
-# an athlete whose classes are not all shown in the support cannot be given those that come later.
+# **What is left.** These swimmers ({glue:text}`swimming_people_1`) are few: how many of them were
+# harmed is no promise for the next one, and the guard was devised on them. A support of a few seconds
+# shows one moment, one pool, one watch. And an athlete whose classes are not all shown in the support
+# cannot be given those that come later.
 
 # %% [markdown]
 # ## Exercises
@@ -990,8 +1073,12 @@ record("exercise_3", answer, digits=2)
 # - The support is the earliest windows, the test comes after a gap, and the athletes at each $k$ are
 #   counted.
 # - Which classes an athlete performs is worth something by itself: compare with `masked`.
-# - A closed form is the one to beat: it costs nothing, and a strength chosen with the *harmed* in mind
-#   is careful with those who need nothing. A guard that leaves out a whole class is a second way.
+# - A closed form is the one to beat: it costs next to nothing. But it changes the head too: compare it
+#   with class means that know nothing of the athlete.
+# - A strength chosen with the *harmed* in mind is one way to be careful, a guard that leaves out a whole
+#   class another. Neither is a promise: at some $k$ the recipe harmed {glue:text}`ever_harmed_recipe`,
+#   guarded shrink {glue:text}`ever_harmed_guarded`, plain shrink {glue:text}`ever_harmed_shrink` of the
+#   {glue:text}`people_1` athletes tested here.
 # - Report the athletes harmed, not only the mean gained.
 # - Where classes come in order, measure the person, not the windows.
 #

@@ -116,7 +116,9 @@ def test_many_equal_one_by_one_for_a_few_float_steps(method):
 def test_the_guard_moves_only_who_explains_classes_left_out(monkeypatch):
     base, given = student(torch.float64), support(torch.float64)
     how = adaptation("head", pull=0.0, steps=3)
-    gain = gains(base, given, lambda fewer: personalise_many(base, fewer, how))
+    still = Adaptation("population")
+    gain = gains(base, given, *(lambda fewer, h=h: personalise_many(base, fewer, h)
+                                for h in (still, how)))  # fmt: skip
     for i in range(len(given)):  # by hand: a loop over athletes and classes
         total, n = 0.0, int((given.y[i] >= 0).sum())
         absent = ~given.seen(K)[i]
@@ -139,6 +141,46 @@ def test_the_guard_moves_only_who_explains_classes_left_out(monkeypatch):
     for i in range(len(given)):
         stays = base.head.weight.detach() if gain[i] <= 0 else free.moved["head.weight"][i]
         assert torch.equal(held.moved["head.weight"][i], stays)
+
+
+def guarded_case():
+    """A student, five athletes of three classes each, and a population's class means."""
+    base = student(torch.float64)
+    rng = np.random.default_rng(2)
+    y = torch.tensor([[0, 0, 1, 1, 2, 2]]).repeat(5, 1)
+    # The last two make each class as the others make the next one: other classes, moved to where
+    # theirs are, make room for the class left out.
+    made = torch.where(torch.arange(5)[:, None] < 3, y, (y + 1) % 3)
+    X = torch.from_numpy(rng.normal(size=(K, C, T)))[made]
+    X += 0.1 * torch.from_numpy(rng.normal(size=X.shape))
+    means = features_of(base, Sequences(X[0], None, y[0])).view(3, 2, 8).mean(1)
+    means = torch.cat([means, torch.from_numpy(rng.normal(size=(1, 8)))])
+    return base, Support(X, None, y), Population(means, 10 * torch.eye(8).double())
+
+
+def test_the_guard_of_class_means_judges_what_the_athletes_windows_add():
+    base, given, known = guarded_case()
+    how = Adaptation("shrink", kappa=2.0)
+    no_data = replace(how, kappa=1e9)
+    gain = gains(base, given, *(lambda fewer, h=h: personalise_many(base, fewer, h, known)
+                                for h in (no_data, how)))  # fmt: skip
+    held = personalise_many(base, given, replace(how, guarded=True), known)
+    assert torch.equal(held.steps, (gain > 0).long())
+    assert held.steps[3:].tolist() == [1, 1]
+    assert not held.steps.all(), "some stay"
+    swapped = gains(base, given, *[lambda fewer: personalise_many(base, fewer, no_data, known)] * 2)
+    assert not swapped.any(), "another head without own data is no gain"
+
+
+def test_the_guard_leaves_alone_whom_it_cannot_examine():
+    base, given, known = guarded_case()
+    how = Adaptation("shrink", kappa=2.0, guarded=True)
+    two = Support(given.X, None, torch.where(given.y == 2, 1, given.y))
+    assert personalise_many(base, two, how, known).steps.tolist() == [0] * 5
+    new = replace(known, means=known.means.index_fill(0, torch.tensor([2]), torch.nan))
+    held = personalise_many(base, given, how, new)
+    assert held.steps.tolist() == [0] * 5, "a class that nobody else has shown"
+    assert torch.equal(held.moved["head.weight"][0], base.head.weight.detach())
 
 
 @pytest.mark.parametrize("method", ["head", "all", "shrink"])

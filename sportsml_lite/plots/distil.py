@@ -102,8 +102,7 @@ def budget(levels: pd.DataFrame, gains: pd.DataFrame, worth: float):
             color, marker = ARMS.get(name, TEACHER)
             # Side by side, so that no interval hides another.
             x = np.searchsorted(ticks, part["athletes"]) + 0.08 * (i - (len(names) - 1) / 2)
-            error = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
-            ax.errorbar(x, part["estimate"], yerr=error, fmt=f"{marker}-", color=color, ms=7,
+            ax.errorbar(x, part["estimate"], yerr=_reach(part), fmt=f"{marker}-", color=color, ms=7,
                         mec="white", lw=1.6, label=name)  # fmt: skip
         ax.set_xticks(range(len(ticks)), ticks)
         ax.set(xlabel="labelled training athletes", xlim=(-0.5, len(ticks) - 0.5))
@@ -158,13 +157,12 @@ def pareto(students: pd.DataFrame, teacher: pd.Series, margin: float):
     for ax, (x, label) in zip(axes, labels.items(), strict=True):
         for i, (arm, part) in enumerate(students.groupby("arm", sort=False)):
             color, marker = ARMS[arm]
-            error = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
-            ax.errorbar(part[x] * (1 + 0.05 * i), part["estimate"], yerr=error, fmt=f"{marker}-",
-                        color=color, ms=7, mec="white", lw=1.3, label=arm)  # fmt: skip
+            ax.errorbar(part[x] * (1 + 0.05 * i), part["estimate"], yerr=_reach(part),
+                        fmt=f"{marker}-", color=color, ms=7, mec="white", lw=1.3,
+                        label=arm)  # fmt: skip
         color, marker = TEACHER
-        error = [[teacher["estimate"] - teacher["low"]], [teacher["high"] - teacher["estimate"]]]
-        ax.errorbar(teacher[x], teacher["estimate"], yerr=error, fmt=marker, color=color, ms=9,
-                    mec="white", label="teacher")  # fmt: skip
+        ax.errorbar(teacher[x], teacher["estimate"], yerr=_reach(teacher), fmt=marker, color=color,
+                    ms=9, mec="white", label="teacher")  # fmt: skip
         ax.axhline(teacher["estimate"], color=color, lw=1, ls=":")
         ax.axhspan(teacher["estimate"] - margin, teacher["estimate"], color=color, alpha=0.15, lw=0)
         ax.set_xlabel(label)
@@ -188,8 +186,7 @@ def noise(levels: pd.DataFrame):
     fig, ax = figure(height_in=3.5)
     for i, (arm, part) in enumerate(levels.groupby("arm", sort=False)):
         color, marker = ARMS.get(arm, TEACHER)
-        error = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
-        ax.errorbar(part["share"] + 0.5 * (i - 1), part["estimate"], yerr=error, label=arm,
+        ax.errorbar(part["share"] + 0.5 * (i - 1), part["estimate"], yerr=_reach(part), label=arm,
                     fmt=f"{marker}-", color=color, ms=7, mec="white", lw=1.6)  # fmt: skip
     ax.set(xlabel="training labels that are wrong (%)", ylabel="macro-F1, new athletes")
     _legend_below(fig, ax)
@@ -220,6 +217,12 @@ def identity(curves: pd.DataFrame):
     ax.set(xlabel="weight of the teacher α", ylabel="bpm²", ylim=(0, None))
     ax.legend(fontsize="small")
     return fig
+
+
+def _reach(part) -> np.ndarray:
+    """Error bars (2, n); an estimate may lie a rounding error outside its own interval."""
+    below, above = part["estimate"] - part["low"], part["high"] - part["estimate"]
+    return np.maximum(np.array([below, above], dtype=float).reshape(2, -1), 0)
 
 
 def _legend_below(fig, ax) -> None:

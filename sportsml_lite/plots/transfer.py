@@ -32,8 +32,9 @@ def curves(gains: pd.DataFrame, athletes: dict[int, int], harm: float):
         x = np.array([ks.index(k) for k in part["k"]])
         color, mark = CYCLE[i % len(CYCLE)], MARKS[i % len(MARKS)]
         line = {"color": color, "marker": mark, "ms": 5, "lw": 1.3}
-        bars = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
-        left.errorbar(x + shift, part["estimate"], yerr=bars, elinewidth=1, **line, label=method)
+        left.errorbar(
+            x + shift, part["estimate"], yerr=_bars(part), elinewidth=1, **line, label=method
+        )
         right.plot(x + shift, 100 * part["harmed"], **line)
     for ax in (left, right):
         ax.axhline(0, color=INK, lw=1)
@@ -41,7 +42,7 @@ def curves(gains: pd.DataFrame, athletes: dict[int, int], harm: float):
         ax.set_xlabel("windows a class, k (athletes that remain)")
     left.set_ylabel("gain in macro-F1\nover the population's model")
     right.set_ylabel(f"athletes that lose more than {harm:g} (%)")
-    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5,
+    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3,
                fontsize="small")  # fmt: skip
     return fig
 
@@ -92,11 +93,16 @@ def shifts(table: pd.DataFrame):
         part = table[table["method"] == method]
         y = np.array([len(names) - names.index(s) for s in part["shift"]])
         y = y + 0.3 - 0.6 * i / max(1, len(methods) - 1)
-        bars = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
-        ax.errorbar(part["estimate"], y, xerr=bars, fmt=MARKS[i], color=CYCLE[i % len(CYCLE)],
-                    ms=6, label=method)  # fmt: skip
+        look = {"fmt": MARKS[i], "color": CYCLE[i % len(CYCLE)], "ms": 6}
+        ax.errorbar(part["estimate"], y, xerr=_bars(part), **look, label=method)
     ax.set_yticks(range(len(names), 0, -1), names)
     ax.set_xlabel("macro-F1 of athletes never seen, 95 % interval")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4,
                fontsize="small")  # fmt: skip
     return fig
+
+
+def _bars(part: pd.DataFrame) -> np.ndarray:
+    """Lengths (2, N) below and above the estimates; an interval may lie beside its estimate."""
+    lengths = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
+    return np.clip(lengths, 0, None)

@@ -2,7 +2,9 @@
 
 An athlete's windows of one class come one after the other and overlap, so that a window left out
 has its twin among those that stay. Here a whole *class* is left out, the athlete's model is made
-from the others, and must explain the class that it did not see better than the population's does.
+from the others, and must explain the class that it did not see better than a model made in the
+same way without the athlete's windows. Otherwise a better *kind* of head would pass for a gain by
+the windows. Who shows fewer than three classes cannot be examined, and gains 0.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from torch.nn import functional as F
 
 from sportsml_lite.models import Student
 from sportsml_lite.training.sequences import Sequences
-from sportsml_lite.transfer.support import Personal, Support, unmoved
+from sportsml_lite.transfer.support import Personal, Support
 
 
 def without_each_class(support: Support, n_classes: int) -> Support:
@@ -26,15 +28,20 @@ def without_each_class(support: Support, n_classes: int) -> Support:
 
 
 def gains(
-    student: Student, support: Support, personalise: Callable[[Support], Personal]
+    student: Student,
+    support: Support,
+    reference: Callable[[Support], Personal],
+    personalise: Callable[[Support], Personal],
 ) -> torch.Tensor:
-    """How much lower the loss on classes left out is than the population's, (A,); 0 without any.
+    """How much lower the loss on classes left out is than the reference's, (A,); 0 without any.
 
-    The loss is the mean cross-entropy among the classes that the athlete's windows show.
+    The loss is the mean cross-entropy among the classes that the athlete's windows show. It is NaN
+    where neither can know the class left out (no other athlete has shown it).
 
     Parameters
     ----------
-    personalise : makes models of the athletes of a support
+    reference, personalise : make models of the athletes of a support, without and with the
+        windows' help
     """
     a, m = support.y.shape
     k = student.head.out_features
@@ -45,7 +52,7 @@ def gains(
     fewer = without_each_class(support, k)
     hidden = ~support.seen(k)[athlete]
     losses = []
-    for models in (unmoved(student, fewer, masked=False), personalise(fewer)):
+    for models in (reference(fewer), personalise(fewer)):
         logits = models.outputs(part, athlete * k + y).masked_fill(hidden, -torch.inf)
         each = torch.where(known, F.cross_entropy(logits, y, reduction="none"), 0)
         losses.append(each.view(a, m).sum(1) / known.view(a, m).sum(1).clamp(min=1))

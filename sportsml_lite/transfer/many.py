@@ -31,6 +31,7 @@ from sportsml_lite.transfer.support import (
 )
 
 MEMORY_MB = 256.0
+NO_OWN_DATA = 1e9  # windows the population counts as: an athlete's own no longer matter
 ACTIVATIONS = 60  # tensors of a step and width that a gradient holds at once, measured
 
 
@@ -92,14 +93,17 @@ def personalise_many(
 def _stay(student, support, adaptation, population, seed, memory_mb, moved, steps) -> None:
     """Give those whom the guard does not let go the population's weights back."""
     plain = replace(adaptation, masked=False, guarded=False)
+    # Shrinking swaps the trained head for class means: judge what the athlete's windows add to it.
+    shrinks = adaptation.method == "shrink"
+    still = replace(plain, kappa=NO_OWN_DATA) if shrinks else Adaptation("population")
+
+    def make(how):
+        return lambda fewer: personalise_many(student, fewer, how, population, seed, memory_mb)
+
     few = max(1, _chunk(student, support, moved, memory_mb) // student.head.out_features)
     for rows in torch.arange(len(support)).split(few):
-        gain = gains(
-            student,
-            support.take(rows),
-            lambda fewer: personalise_many(student, fewer, plain, population, seed, memory_mb),
-        )
-        back = rows[gain <= 0]
+        gain = gains(student, support.take(rows), make(still), make(plain))
+        back = rows[~(gain > 0)]  # NaN, where nobody can know, stays too
         for name, value in moved.items():
             value[back] = student.get_parameter(name).detach()
         steps[back] = 0

@@ -42,7 +42,7 @@ class Adaptation:
     kappa : windows that the population's class means count as (``'shrink'``)
     masked : answer only with classes that the athlete's windows show
     guarded : move an athlete only if models made without each class explain it better than the
-        population's does, see :mod:`~sportsml_lite.transfer.guard`
+        population's do, see :mod:`~sportsml_lite.transfer.guard`
     """
 
     method: str
