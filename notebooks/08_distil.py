@@ -65,6 +65,7 @@ from sportsml_lite.pipeline import (
     in_units,
     label_budget,
     make_fold,
+    short_splits,
     sizes_for,
     train_student,
     train_teacher,
@@ -104,9 +105,7 @@ if simulated:
     settings["sessions_each"] = 4 if full else 2
 task = load_task(**settings)
 splits = fold_athletes(task.windows.athlete)
-if not full:  # the first fold, or as many as test four athletes
-    tested = np.cumsum([len(split.test) for split in splits])
-    splits = splits[: int(np.searchsorted(tested, min(4, tested[-1]))) + 1]
+splits = splits if full else short_splits(splits)
 folds = [make_fold(task, split) for split in splits]
 sizes = sizes_for(folds[0], profile)
 
@@ -194,8 +193,8 @@ shown = pd.DataFrame(
 #
 # So at high $\tau$ the gradient shrinks as $1/\tau^2$, and beside a second loss the teacher would fall
 # silent. Multiplying by $\tau^2$ keeps its size, *asymptotically*: the limit is that of matching
-# **centred** logits, with a $1/K$ ($K$ classes). At the usual $\tau$ of 1 to 5 the size still changes, as the
-# figure shows. We check both statements on this page's windows with PyTorch's own gradient.
+# **centred** logits, with a $1/K$ ($K$ classes). At the usual $\tau$ of 1 to 5 the size still changes,
+# as the figure shows. We check both statements on this page's windows with PyTorch's own gradient.
 
 
 # %%
@@ -567,11 +566,10 @@ for name, logits in (("train", soft), ("test", z_teacher)):
 # Students often disagree with their teacher even where they could copy it
 # {footcite:p}`stanton2021`. And where they copy, they copy its errors too.
 #
-# **Why should it help here at all?** The teacher saw the *same labelled windows*, and it answers most
-# surely where it has already read the solution: the class it prefers has a mean probability of
+# **Why should it help here at all?** The teacher saw the *same labelled windows*. The surer it is of them,
+# the less its answer says beyond the label: the class it prefers has a mean probability of
 # {glue:text}`sure_train` on its training windows and {glue:text}`sure_test` on new athletes (first
-# fold and seed). The surer an answer, the less it says beyond the label. It may be worth more where
-# there is no label.
+# fold and seed). An answer may be worth more where there is no label.
 
 # %% [markdown]
 # ## Where it may pay: few labels, many athletes
