@@ -61,6 +61,7 @@ from sportsml_lite.protocol import few_shot_windows, fold_athletes, margin
 from sportsml_lite.recording import record
 from sportsml_lite.tasks import load_task
 from sportsml_lite.transfer import (
+    NO_OWN_DATA,
     Adaptation,
     adapted,
     fit_population,
@@ -280,7 +281,7 @@ def answers_of(job):
     still = Adaptation("population", masked=True)
     fitted = {"masked": ("plain", still), "taught_masked": ("taught", still)}
     # The recipe's way to answer, with nothing of the athlete but the names of the classes.
-    fitted["means"] = ("taught", replace(RECIPE, kappa=1e9))
+    fitted["means"] = ("taught", replace(RECIPE, kappa=NO_OWN_DATA))
     fitted |= {arm: (net, RECIPE) for arm, net in nets.items()}
     for arm, (net, adaptation) in fitted.items():
         student = made[net].model

@@ -14,6 +14,7 @@ from sportsml_lite.schema import Windows
 from sportsml_lite.training.sequences import Sequences
 from sportsml_lite.transfer import (
     METHODS,
+    NO_OWN_DATA,
     Adaptation,
     Population,
     Support,
@@ -161,7 +162,7 @@ def guarded_case():
 def test_the_guard_of_class_means_judges_what_the_athletes_windows_add():
     base, given, known = guarded_case()
     how = Adaptation("shrink", kappa=2.0)
-    no_data = replace(how, kappa=1e9)
+    no_data = replace(how, kappa=NO_OWN_DATA)
     gain = gains(base, given, *(lambda fewer, h=h: personalise_many(base, fewer, h, known)
                                 for h in (no_data, how)))  # fmt: skip
     held = personalise_many(base, given, replace(how, guarded=True), known)

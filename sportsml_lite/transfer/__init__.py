@@ -8,7 +8,7 @@ athletes never seen.
 
 from sportsml_lite.transfer.many import personalise_many
 from sportsml_lite.transfer.one import personalise_one
-from sportsml_lite.transfer.shrink import Population, fit_population
+from sportsml_lite.transfer.shrink import NO_OWN_DATA, Population, fit_population
 from sportsml_lite.transfer.study import (
     Shots,
     adapted,
@@ -30,6 +30,7 @@ from sportsml_lite.transfer.support import (
 
 __all__ = [
     "METHODS",
+    "NO_OWN_DATA",
     "Adaptation",
     "Personal",
     "Population",

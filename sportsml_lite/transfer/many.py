@@ -18,7 +18,7 @@ from sportsml_lite.training.sequences import Sequences
 from sportsml_lite.training.stacked import _keep
 from sportsml_lite.transfer.guard import gains
 from sportsml_lite.transfer.one import start_of
-from sportsml_lite.transfer.shrink import Population, shrink
+from sportsml_lite.transfer.shrink import NO_OWN_DATA, Population, shrink
 from sportsml_lite.transfer.support import (
     Adaptation,
     Personal,
@@ -31,7 +31,6 @@ from sportsml_lite.transfer.support import (
 )
 
 MEMORY_MB = 256.0
-NO_OWN_DATA = 1e9  # windows the population counts as: an athlete's own no longer matter
 ACTIVATIONS = 60  # tensors of a step and width that a gradient holds at once, measured
 
 

@@ -22,6 +22,7 @@ from sportsml_lite.models import Student
 from sportsml_lite.training.sequences import Sequences
 from sportsml_lite.transfer.support import Support, features_of
 
+NO_OWN_DATA = 1e9  # a κ beside which an athlete's own windows do not count
 RIDGE = 0.1  # of the mean variance, added to the covariance's diagonal
 
 
