@@ -583,7 +583,7 @@ for name in NAMES:
 # *Accepted results: this page prints them and does not compute them. To redo them:*
 # {glue:text}`long_command_simulated`, {glue:text}`long_command_swimming`,
 # {glue:text}`long_command_actes`. *Gains in macro-F1 with 95 % intervals over athletes and seeds; the
-# column *simulated* is simulated. (The second generator, `simulated_b`, differs in the law of the training
+# simulated athletes are in no way real ones. (The second generator, `simulated_b`, differs in the law of the training
 # effect alone, so that its windows are the same.)*
 #
 # | | simulated | swimming (real) | ACTES (real) |
@@ -592,8 +592,8 @@ for name in NAMES:
 # | distillation adds | {glue:text}`simulated_step_distilling` {glue:text}`simulated_step_verdict_distilling` | {glue:text}`swimming_step_distilling` {glue:text}`swimming_step_verdict_distilling` | {glue:text}`actes_step_distilling` {glue:text}`actes_step_verdict_distilling` |
 # | personalisation adds | {glue:text}`simulated_step_personalising` {glue:text}`simulated_step_verdict_personalising` | {glue:text}`swimming_step_personalising` {glue:text}`swimming_step_verdict_personalising` | {glue:text}`actes_step_personalising` {glue:text}`actes_step_verdict_personalising` |
 # | a large teacher rather than an equal one | {glue:text}`simulated_step_verdict_large_teacher` | {glue:text}`swimming_step_verdict_large_teacher` | {glue:text}`actes_step_verdict_large_teacher` |
-# | the same, beyond knowing the athlete's classes | {glue:text}`simulated_step_beyond_mask` {glue:text}`simulated_step_verdict_beyond_mask` | {glue:text}`swimming_step_beyond_mask` {glue:text}`swimming_step_verdict_beyond_mask` | – |
-# | and beyond answering by class means | {glue:text}`simulated_step_own_windows` {glue:text}`simulated_step_verdict_own_windows` | {glue:text}`swimming_step_own_windows` {glue:text}`swimming_step_verdict_own_windows` | – |
+# | personalisation, beyond knowing the athlete's classes | {glue:text}`simulated_step_beyond_mask` {glue:text}`simulated_step_verdict_beyond_mask` | {glue:text}`swimming_step_beyond_mask` {glue:text}`swimming_step_verdict_beyond_mask` | – |
+# | and beyond answering by class means, too | {glue:text}`simulated_step_own_windows` {glue:text}`simulated_step_verdict_own_windows` | {glue:text}`swimming_step_own_windows` {glue:text}`swimming_step_verdict_own_windows` | – |
 # | everything instead of a random forest | {glue:text}`simulated_step_forest` {glue:text}`simulated_step_verdict_forest` | {glue:text}`swimming_step_forest` {glue:text}`swimming_step_verdict_forest` | {glue:text}`actes_step_forest` {glue:text}`actes_step_verdict_forest` |
 # | lowest athlete, before and after | {glue:text}`simulated_worst_before`, {glue:text}`simulated_worst_after` | {glue:text}`swimming_worst_before`, {glue:text}`swimming_worst_after` | {glue:text}`actes_worst_before`, {glue:text}`actes_worst_after` |
 # | athletes harmed | {glue:text}`simulated_n_harmed` of {glue:text}`simulated_athletes_tested` | {glue:text}`swimming_n_harmed` of {glue:text}`swimming_athletes_tested` | {glue:text}`actes_n_harmed` of {glue:text}`actes_athletes_tested` |
