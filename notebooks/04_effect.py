@@ -983,21 +983,13 @@ record("survives", "the same" if survives else "not the same" if simulated else 
 
 
 # %% tags=["hide-input"]
-def accepted(name):
-    """The accepted full run of a data set; None if there is none."""
-    try:
-        return results.load("04_effect", name, "full")
-    except UserError:
-        return None
-
-
 def printed(value, digits=2):
     """An accepted number as it was printed: JSON keeps no last zero."""
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
 redo = "sportsml run 04 -p dataset {} -p profile full"
-real, full_run = accepted("pmdata"), accepted("simulated")
+real, full_run = (results.find("04_effect", n) for n in ("pmdata", "simulated"))
 
 
 def accepted_table(run, *columns):

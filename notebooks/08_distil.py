@@ -637,6 +637,10 @@ for n in counts:
         record(f"gain_{kind}_{n}", signed(c.gain))
         record(f"verdict_{kind}_{n}", c.verdict)
         record(f"harmed_{kind}_{n}", 100 * c.harmed.estimate, digits=0)
+for end in ("", *(f"_{n}" for n in counts)):
+    told = scores(f"distilled{end}", "teacher")
+    c = compare(scores(f"plain{end}"), told, "macro_f1")
+    record(f"gain_teacher{end}", signed(c.gain))
 for kind in ("distilled", "others"):
     pair = versus(f"{kind}_{counts[0]}", f"plain_{counts[0]}") if counts else None
     record(f"gain_{kind}_fewest", signed(pair.gain) if pair else "–")
@@ -1128,16 +1132,7 @@ for name in number_titles:
 # One fold and two short trainings prove little. The accepted runs below use every fold, so that each
 # real athlete is tested once, and five seeds for the label budget.
 
-
 # %% tags=["hide-input"]
-def accepted(name):
-    """The accepted full run of a data set; None if there is none."""
-    try:
-        return results.load("08_distil", name, "full")
-    except UserError:
-        return None
-
-
 LONG = {
     "athletes tested": "tested",
     "teacher, macro-F1": "f1_teacher",
@@ -1148,6 +1143,7 @@ LONG = {
         f"{n} labelled, {text}": f"gain_{kind}_{n}"
         for n in (4, 8, 32)
         for kind, text in (
+            ("teacher", "the teacher itself: gain over plain"),
             ("distilled", "own windows: gain"),
             ("others", "with others: gain"),
         )
@@ -1175,7 +1171,10 @@ LONG = {
     "distribution, distilled: gain (bpm)": "rmse_gain_bins_distilled",
 }
 redo = "sportsml run 08 -p dataset {} -p profile full"
-long_runs = {name: accepted(name) for name in ("swimming", "actes", "simulated")}
+long_runs = {
+    name: results.find("08_distil", name)
+    for name in ("swimming", "actes", "simulated")
+}
 missing = "; ".join(redo.format(n) for n, run in long_runs.items() if not run)
 long_table = pd.DataFrame(
     {
@@ -1188,6 +1187,23 @@ long_table.insert(0, "", list(LONG) if len(long_table.columns) else [])
 style.text_table(long_table) if len(
     long_table
 ) else f"No accepted result: {missing}"
+
+# %% mystnb={"figure": {"caption": "Accepted results: the paired gain over the plain student with equally many labels, by the number of labelled training athletes (the last mark: all of them). Bars: 95 % intervals over athletes and seeds; grey band: too small to name.", "name": "fig-distil-long"}, "image": {"alt": "A panel a data set: gain in macro-F1 of the teacher and of the two distilled students over the plain student against the number of labelled athletes."}}
+long_gain = {}
+for name, run in long_runs.items():
+    if run is None:
+        continue
+    rows = []
+    for kind, title in {"teacher": "teacher", **kinds}.items():
+        ends = {n: f"gain_{kind}_{n}" for n in (4, 8, 32)}
+        ends[int(run["numbers"]["labelled_all"])] = f"gain_{kind}"
+        part = results.intervals(run, ends).rename_axis("athletes").reset_index()
+        rows.append(part.assign(arm=title))
+    title = name if name == "simulated" else f"{name} (real)"
+    long_gain[title] = pd.concat(rows)
+figures.budgets(long_gain, worth) if long_gain else style.nothing(
+    "No accepted result yet."
+)
 
 # %% tags=["check"]
 first = long_runs["swimming"]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sportsml_lite.chapters import project_root
 from sportsml_lite.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERSION = 1  # of the form of the files in results/
 
@@ -77,3 +82,33 @@ def load(chapter: str, dataset: str, profile: str) -> dict:
     if found.get("version") != VERSION:
         raise UserError(f"{path.name}: version {found.get('version')}, not {VERSION}; redo: {redo}")
     return found
+
+
+def find(chapter: str, dataset: str, profile: str = "full") -> dict | None:
+    """An accepted result as :func:`load` gives it; None if nobody has accepted one."""
+    try:
+        return load(chapter, dataset, profile)
+    except UserError:
+        return None
+
+
+def intervals(run: dict, names: dict[str, str]) -> pd.DataFrame:
+    """Recorded intervals such as ``0.096 [0.048, 0.153]`` as numbers again, to draw them.
+
+    Parameters
+    ----------
+    run : an accepted result
+    names : the title of a row -> the name of its number
+
+    Returns
+    -------
+    columns estimate, low, high; only rows whose number the run has
+    """
+    import pandas as pd
+
+    rows = {}
+    for title, name in names.items():
+        parts = re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", str(run["numbers"].get(name)))
+        if parts:
+            rows[title] = [float(part) for part in parts.groups()]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])

@@ -2,10 +2,12 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from sportsml_lite import results
 from sportsml_lite.errors import UserError
+from sportsml_lite.evaluate import Interval
 
 
 @pytest.fixture
@@ -53,3 +55,22 @@ def test_a_missing_or_older_result_says_what_to_do(here):
     path.write_text(path.read_text().replace('"version": 1', '"version": 0'))
     with pytest.raises(UserError, match="version 0, not 1"):
         results.load("04_effect", "pmdata", "full")
+
+
+def test_find_gives_none_where_nobody_has_accepted(here):
+    assert results.find("04_effect", "pmdata") is None
+    results.accept(_run(here / "run"))
+    assert results.find("04_effect", "pmdata")["numbers"] == {"mae": 1.43}
+
+
+def test_recorded_intervals_become_numbers_and_what_is_no_interval_is_left_out():
+    gain = f"{Interval(0.0961, -0.0134, 0.1, 0.95, 19, 5):+.3f}"
+    run = {"numbers": {"a": "0.838 [0.780, 0.891]", "b": gain, "c": "–", "d": 0.5}}
+    names = {"first": "a", "second": "b", "dash": "c", "number": "d", "absent": "e"}
+    expected = pd.DataFrame(
+        [[0.838, 0.780, 0.891], [0.096, -0.013, 0.1]],
+        index=["first", "second"],
+        columns=["estimate", "low", "high"],
+    )
+    pd.testing.assert_frame_equal(results.intervals(run, names), expected)
+    assert results.intervals({"numbers": {}}, names).empty

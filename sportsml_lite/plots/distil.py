@@ -95,23 +95,52 @@ def budget(levels: pd.DataFrame, gains: pd.DataFrame, worth: float):
     """
     fig, (left, right) = figure(1, 2, 3.9)
     ticks = np.unique(levels["athletes"])
-    for ax, frame in ((left, levels), (right, gains)):
-        names = list(dict.fromkeys(frame["arm"]))
-        for i, name in enumerate(names):
-            part = frame[frame["arm"] == name]
-            color, marker = ARMS.get(name, TEACHER)
-            # Side by side, so that no interval hides another.
-            x = np.searchsorted(ticks, part["athletes"]) + 0.08 * (i - (len(names) - 1) / 2)
-            ax.errorbar(x, part["estimate"], yerr=_reach(part), fmt=f"{marker}-", color=color, ms=7,
-                        mec="white", lw=1.6, label=name)  # fmt: skip
-        ax.set_xticks(range(len(ticks)), ticks)
-        ax.set(xlabel="labelled training athletes", xlim=(-0.5, len(ticks) - 0.5))
-    right.axhline(0, color=INK, lw=1)
-    right.axhspan(-worth, worth, color=GREY, alpha=0.2, lw=0)
+    _by_count(left, levels, ticks)
+    _gains_by_count(right, gains, ticks, worth)
     left.set(ylabel="macro-F1, new athletes")
     right.set(ylabel="gain over plain (macro-F1)", title="above the band: worth naming")
     _legend_below(fig, left)
     return fig
+
+
+def budgets(gains: dict[str, pd.DataFrame], worth: float):
+    """The paired gain over the plain student against the labelled athletes, a panel a data set.
+
+    Parameters
+    ----------
+    gains : title of a panel -> columns arm, athletes, estimate, low, high
+    worth : smallest difference worth naming, drawn as a band
+
+    Returns
+    -------
+    fig
+    """
+    fig, axes = figure(1, len(gains), 3.7, sharey=True, squeeze=False)
+    for ax, (title, frame) in zip(axes[0], gains.items(), strict=True):
+        _gains_by_count(ax, frame, np.unique(frame["athletes"]), worth)
+        ax.set(title=title, xlabel="labelled athletes")
+    axes[0, 0].set(ylabel="gain over plain (macro-F1)")
+    _legend_below(fig, axes[0, 0])
+    return fig
+
+
+def _by_count(ax, frame: pd.DataFrame, ticks: np.ndarray) -> None:
+    names = list(dict.fromkeys(frame["arm"]))
+    for i, name in enumerate(names):
+        part = frame[frame["arm"] == name]
+        color, marker = ARMS.get(name, TEACHER)
+        # Side by side, so that no interval hides another.
+        x = np.searchsorted(ticks, part["athletes"]) + 0.08 * (i - (len(names) - 1) / 2)
+        ax.errorbar(x, part["estimate"], yerr=_reach(part), fmt=f"{marker}-", color=color, ms=7,
+                    mec="white", lw=1.6, label=name)  # fmt: skip
+    ax.set_xticks(range(len(ticks)), ticks)
+    ax.set(xlabel="labelled training athletes", xlim=(-0.5, len(ticks) - 0.5))
+
+
+def _gains_by_count(ax, frame: pd.DataFrame, ticks: np.ndarray, worth: float) -> None:
+    _by_count(ax, frame, ticks)
+    ax.axhline(0, color=INK, lw=1)
+    ax.axhspan(-worth, worth, color=GREY, alpha=0.2, lw=0)
 
 
 def surface(gain: pd.DataFrame):
