@@ -17,13 +17,14 @@ import sys
 import time
 from functools import partial
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from sportsml_lite.distill import Hard, Soft
 from sportsml_lite.models import LSTMTeacher, Student, count_parameters
-from sportsml_lite.pipeline import MOTION, SECONDS
+from sportsml_lite.pipeline import MOTION, SECONDS, microseconds
 from sportsml_lite.tasks import MIRRORED
 from sportsml_lite.training.sequences import Plan, Sequences, WindowData, fit_windows, outputs_of
 
@@ -175,17 +176,6 @@ def one_epoch(name, turns):
     print("  goal: logits once at most 1.3")
 
 
-def microseconds(model, X, turns):
-    """Median and fastest time of a window, µs."""
-    model(X), model(X), model(X)
-    times = []
-    for _ in range(20 * turns):
-        begun = time.perf_counter()
-        model(X)
-        times.append(1e6 * (time.perf_counter() - begun) / len(X))
-    return statistics.median(times), min(times)
-
-
 def frozen(model, X):
     """Traced, its weights made constants, its operations fused where PyTorch can."""
     return torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(model, X)))
@@ -211,8 +201,8 @@ def in_use(name, turns):
                 folded = Folded(model.requires_grad_(False), samples)
                 largest = max(largest, (folded(X) - model(X)).abs().max().item())
                 forms[2] = frozen(folded.eval(), X), X
-            times = ["{:.0f} ({:.0f})".format(*microseconds(*f, turns)) if f else "–"
-                     for f in forms]  # fmt: skip
+            spent = [microseconds(*form, 20 * turns) if form else None for form in forms]
+            times = ["–" if t is None else f"{np.median(t):.0f} ({t.min():.0f})" for t in spent]
         print(f"{n:12}{size:11,}{4 * size / 1000:7.1f}{size / 1000:9.1f}"
               + "".join(f"{time_:>14}" for time_ in times))  # fmt: skip
     print(

@@ -49,6 +49,7 @@ from sportsml_lite.evaluate import (
     by_athlete,
     compare,
     ece,
+    fit_temperature,
     gain_interval,
     macro_f1,
     reliability,
@@ -974,24 +975,6 @@ record("windows_tested", f"{len(y):,}")
 
 
 # %%
-def fit_temperature(z, y):
-    """The temperature with the lowest validation cross-entropy, found by LBFGS."""
-    z, y = torch.as_tensor(z), torch.as_tensor(y)
-    log_tau = torch.zeros(1, requires_grad=True)  # of the logarithm: always above 0
-    optimizer = torch.optim.LBFGS(
-        [log_tau], max_iter=50, line_search_fn="strong_wolfe"
-    )
-
-    def closure():
-        optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(z / log_tau.exp(), y)
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    return float(log_tau.detach().exp())
-
-
 to_validate, to_test = chosen_logits(chosen, 0), chosen_logits(chosen, 1)
 
 

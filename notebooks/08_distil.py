@@ -30,7 +30,6 @@
 # *30 minutes to read, about a minute to run.*
 
 # %% tags=["imports"]
-import time
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -65,6 +64,7 @@ from sportsml_lite.pipeline import (
     in_units,
     label_budget,
     make_fold,
+    microseconds,
     short_splits,
     sizes_for,
     train_student,
@@ -720,21 +720,10 @@ record("chosen_verdict", chosen.verdict)
 # The same architecture in several widths; a short run trains all but the usual one distilled
 # only. Weights take 4 bytes each as float32 and 1 byte as int8 (that column is arithmetic; we quantise
 # nothing here). Microseconds a window on one thread, one window at a time as on a watch and 256 at once
-# as on a server, measured on the computer that made this page.
+# as on a server: medians, measured on the computer that made this page.
 
 
 # %% tags=["hide-input"]
-def microseconds(model, X, repeats=30):
-    """Time of a window in a batch, µs: the fastest turn, which others disturbed least."""
-    times = []
-    with torch.inference_mode():
-        for _ in range(repeats + 5):
-            begun = time.perf_counter()
-            model(X)
-            times.append(time.perf_counter() - begun)
-    return 1e6 * min(times) / len(X)
-
-
 def cost(model):
     n = count_parameters(model)
     one, many = (fold.train.X[torch.arange(k) % len(fold.train)] for k in (1, 256))
@@ -742,8 +731,8 @@ def cost(model):
         "parameters": n,
         "float32 (kB)": 4 * n / 1000,
         "int8 (kB)": n / 1000,
-        "us": microseconds(model, one),
-        "us_256": microseconds(model, many),
+        "us": np.median(microseconds(model, one)),
+        "us_256": np.median(microseconds(model, many, 30)),
     }
 
 

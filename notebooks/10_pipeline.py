@@ -31,7 +31,6 @@
 # *25 minutes to read, about a minute to run.*
 
 # %% tags=["imports"]
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -50,6 +49,7 @@ from sportsml_lite.pipeline import (
     in_units,
     label_budget,
     make_fold,
+    microseconds,
     short_splits,
     sizes_for,
     train_student,
@@ -482,22 +482,12 @@ record("n_gain", int((gain > harm).sum()))
 
 # %%
 one = folds[0].test.X[:1]
-
-
-def microseconds(model, windows, turns=200):
-    """Median time of one call, µs."""
-    spent = []
-    with torch.inference_mode():
-        for _ in range(turns):
-            begun = time.perf_counter()
-            model(windows)
-            spent.append(time.perf_counter() - begun)
-    return 1e6 * np.median(spent)
-
-
 made = networks[jobs[0]]["age"]
 small, large = made["taught"].model, made["teacher"].model
-times = {"student": microseconds(small, one), "teacher": microseconds(large, one)}
+times = {
+    "student": np.median(microseconds(small, one)),
+    "teacher": np.median(microseconds(large, one)),
+}
 agree = np.mean([fidelity(
     ask([networks[i, s]["age"]["taught"]], folds[i].test, None),
     ask([networks[i, s]["age"]["teacher"]], folds[i].test, folds[i].signs),

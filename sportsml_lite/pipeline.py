@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -285,3 +286,17 @@ def each(function: Callable, jobs: Sequence, workers: int = 1) -> list:
 
     with parallel_config("loky", inner_max_num_threads=1):
         return Parallel(n_jobs=workers)(delayed(function)(job) for job in jobs)
+
+
+def microseconds(model: Callable, X: torch.Tensor, turns: int = 200) -> np.ndarray:
+    """Time of a window in each of several calls of ``model(X)``, µs, (turns,).
+
+    X : (N, C, T), all in one call
+    """
+    spent = []
+    with torch.inference_mode():
+        for _ in range(turns + 3):  # the first calls prepare
+            begun = time.perf_counter()
+            model(X)
+            spent.append(time.perf_counter() - begun)
+    return 1e6 * np.array(spent[3:]) / len(X)

@@ -234,6 +234,21 @@ def test_probabilities_that_are_true_have_no_calibration_error():
     assert evaluate.ece(truth, np.stack([1 - p, p], axis=1)) < 0.01
 
 
+def test_temperature_undoes_a_factor_and_meets_its_condition():
+    rng = np.random.default_rng(8)
+    z = rng.normal(size=(5000, 3))
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    truth = (p.cumsum(1) < rng.uniform(size=(5000, 1))).sum(1)  # drawn from softmax(z)
+    tau = evaluate.fit_temperature(z, truth)
+    assert tau == pytest.approx(1, abs=0.05)
+    assert evaluate.fit_temperature(3 * z, truth) == pytest.approx(3 * tau, rel=1e-4)
+    q = np.exp(z / tau) / np.exp(z / tau).sum(1, keepdims=True)
+    expected = (q * z).sum(1).mean()
+    assert z[np.arange(5000), truth].mean() == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(UserError, match=r"give \(N, C\), \(N,\)"):
+        evaluate.fit_temperature(z, truth[:4])
+
+
 def test_conformal_with_one_row_an_athlete_is_the_usual_order_statistic():
     score = np.random.default_rng(6).exponential(size=49)
     athlete = np.arange(49)

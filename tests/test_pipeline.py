@@ -1,6 +1,7 @@
 """Folds, budgets and jobs: what is learned from whom, and that nothing of the test gets in."""
 
 import os
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from sportsml_lite.pipeline import (
     in_units,
     label_budget,
     make_fold,
+    microseconds,
     sizes_for,
     train_student,
     train_teacher,
@@ -344,3 +346,15 @@ def test_two_workers_give_what_one_gives_in_order():
     for (*_, one), (*_, other) in zip(here, there, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
     assert not torch.equal(here[0][2], here[1][2])
+
+
+def test_microseconds_are_those_of_a_window_in_a_call_of_all():
+    calls = []
+
+    def model(X):
+        calls.append(len(X))
+        time.sleep(0.002)
+
+    spent = microseconds(model, torch.zeros(4, 1, 8), turns=3)
+    assert spent.shape == (3,) and (spent > 499).all()  # 2 ms a call, four windows
+    assert set(calls) == {4}

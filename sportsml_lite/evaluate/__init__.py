@@ -9,6 +9,7 @@ from sportsml_lite.evaluate.calibration import (
     coverage,
     cv_plus,
     ece,
+    fit_temperature,
     reliability,
 )
 from sportsml_lite.evaluate.intervals import (
@@ -48,6 +49,7 @@ __all__ = [
     "coverage",
     "cv_plus",
     "ece",
+    "fit_temperature",
     "gain_interval",
     "macro_f1",
     "mae",

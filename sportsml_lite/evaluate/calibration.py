@@ -56,6 +56,36 @@ def ece(truth, probability, bins: int = 10) -> float:
     return float((gap * table["n"]).sum() / table["n"].sum())
 
 
+def fit_temperature(logits, truth) -> float:
+    r"""The temperature with the lowest cross-entropy (Guo et al. 2017), found by LBFGS.
+
+    At it the mean logit of the true class is the one that the probabilities expect:
+    :math:`\sum_n z_{n,y_n} = \sum_n \sum_k p_{nk}(\tau) z_{nk}`.
+
+    Parameters
+    ----------
+    logits : (N, C) of athletes that trained nothing; truth : (N,) int, position of the class
+    """
+    import torch
+
+    z, y = torch.as_tensor(logits), torch.as_tensor(truth)
+    if z.ndim != 2 or y.shape != z.shape[:1] or not len(y):
+        raise UserError(
+            f"fit_temperature: logits {tuple(z.shape)}, truth {tuple(y.shape)}; give (N, C), (N,)"
+        )
+    log_tau = torch.zeros(1, dtype=z.dtype, requires_grad=True)  # its logarithm: τ stays above 0
+    optimizer = torch.optim.LBFGS([log_tau], max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(z / log_tau.exp(), y)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return float(log_tau.detach().exp())
+
+
 def conformal_radius(score, athlete, alpha: float = PROTOCOL.alpha) -> float:
     r"""Half-width that covers a new athlete's session with probability 1 - alpha at least.
 
