@@ -1408,7 +1408,7 @@ side_by_side(long_f1, "macro-F1") if long_f1 else style.nothing(
 for name, run_ in accepted_runs.items():
     numbers = run_["numbers"] if run_ else {}
     record(f"long_{name}_command", run_["command"] if run_ else redo.format(name))
-    for number in ("beats", "chosen", "people_tested", "gain_best", "single_best",
+    for number in ("beats", "chosen", "people_tested", "best_rival", "gain_best", "verdict_best", "single_best",
                    "harmed_best", "ece_before", "ece_after", "hr_beats",
                    "leak", "lost_shuffled_lstm", "lost_shuffled_forest",
                    "hr_mae_lstm", "hr_mae_last", "hr_mae_autoregression_plan",
@@ -1424,7 +1424,8 @@ for name, run_ in accepted_runs.items():
 # |---|---|---|---|
 # | athletes tested | {glue:text}`long_swimming_people_tested` | {glue:text}`long_actes_people_tested` | {glue:text}`long_simulated_people_tested` |
 # | teacher chosen | {glue:text}`long_swimming_chosen` | {glue:text}`long_actes_chosen` | {glue:text}`long_simulated_chosen` |
-# | gain over the best baseline | {glue:text}`long_swimming_gain_best` | {glue:text}`long_actes_gain_best` | {glue:text}`long_simulated_gain_best` |
+# | best baseline | {glue:text}`long_swimming_best_rival` | {glue:text}`long_actes_best_rival` | {glue:text}`long_simulated_best_rival` |
+# | gain over it | {glue:text}`long_swimming_gain_best`: {glue:text}`long_swimming_verdict_best` | {glue:text}`long_actes_gain_best`: {glue:text}`long_actes_verdict_best` | {glue:text}`long_simulated_gain_best`: {glue:text}`long_simulated_verdict_best` |
 # | one network alone against it | {glue:text}`long_swimming_single_best` | {glue:text}`long_actes_single_best` | {glue:text}`long_simulated_single_best` |
 # | athletes harmed against it (%) | {glue:text}`long_swimming_harmed_best` | {glue:text}`long_actes_harmed_best` | {glue:text}`long_simulated_harmed_best` |
 # | calibration error before | {glue:text}`long_swimming_ece_before` | {glue:text}`long_actes_ece_before` | {glue:text}`long_simulated_ece_before` |

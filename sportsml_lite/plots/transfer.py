@@ -39,9 +39,9 @@ def curves(gains: pd.DataFrame, athletes: dict[int, int], harm: float):
     for ax in (left, right):
         ax.axhline(0, color=INK, lw=1)
         ax.set_xticks(range(len(ks)), [f"{k}\n({athletes[k]})" for k in ks])
-        ax.set_xlabel("windows a class, k (athletes that remain)")
+        ax.set_xlabel("windows a class, k (athletes)")
     left.set_ylabel("gain in macro-F1\nover the population's model")
-    right.set_ylabel(f"athletes that lose more than {harm:g} (%)")
+    right.set_ylabel(f"lose more than {harm:g}\n(% of the athletes)")
     fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3,
                fontsize="small")  # fmt: skip
     return fig
