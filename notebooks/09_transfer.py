@@ -440,7 +440,7 @@ record("n_head_settings", len(grid_of("head")))
 record("heavy_settings", len(grid_of("first")))
 record("trial_seeds", len(trial_seeds))
 record("heavy_seeds", len(heavy_seeds))
-record("heavy_ks", ", ".join(map(str, heavy_ks)) or "–")
+record("heavy_ks", ", ".join(map(str, heavy_ks)) if picks else "–")
 
 # %% [markdown]
 # Not all are tuned alike. `shrink` was tried with {glue:text}`n_shrink` settings, `head` with
