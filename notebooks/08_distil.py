@@ -1204,6 +1204,9 @@ for name, run in long_runs.items():
         "gain_distilled",
         "gain_others_8",
         "verdict_others_8",
+        "noise_gain",
+        "noise_verdict",
+        "smallest",
     ):
         record(f"long_{key}_{name}", str(kept.get(key, "–")))
 
@@ -1216,6 +1219,8 @@ for name, run in long_runs.items():
 # |---|---|---|---|
 # | all labelled, distilled | {glue:text}`long_gain_distilled_swimming`: {glue:text}`long_verdict_distilled_swimming` | {glue:text}`long_gain_distilled_actes`: {glue:text}`long_verdict_distilled_actes` | {glue:text}`long_gain_distilled_simulated`: {glue:text}`long_verdict_distilled_simulated` |
 # | 8 labelled, the others without labels | {glue:text}`long_gain_others_8_swimming`: {glue:text}`long_verdict_others_8_swimming` | {glue:text}`long_gain_others_8_actes`: {glue:text}`long_verdict_others_8_actes` | {glue:text}`long_gain_others_8_simulated`: {glue:text}`long_verdict_others_8_simulated` |
+# | 40 % of the training labels wrong, distilled | {glue:text}`long_noise_gain_swimming`: {glue:text}`long_noise_verdict_swimming` | {glue:text}`long_noise_gain_actes`: {glue:text}`long_noise_verdict_actes` | {glue:text}`long_noise_gain_simulated`: {glue:text}`long_noise_verdict_simulated` |
+# | smallest student within the margin below the teacher | {glue:text}`long_smallest_swimming` | {glue:text}`long_smallest_actes` | {glue:text}`long_smallest_simulated` |
 #
 # **Caveat.** α, τ, widths and steps are one recipe. A student trained ten times as long, on many more
 # unlabelled athletes, may profit more; nothing here says that distillation *cannot* help.
@@ -1291,6 +1296,10 @@ record("exercise_4", max(fits))
 # - With all athletes labelled, distilled against plain is {glue:text}`verdict_distilled` on this page.
 #   Compression alone is no result: the plain student is as small.
 # - With {glue:text}`fewest` labelled athletes and the others unlabelled: {glue:text}`verdict_others_fewest`.
+# - In the long run on real swimmers: all labelled {glue:text}`long_gain_distilled_swimming`
+#   ({glue:text}`long_verdict_distilled_swimming`), eight labelled
+#   {glue:text}`long_gain_others_8_swimming` ({glue:text}`long_verdict_others_8_swimming`), 40 % wrong
+#   labels {glue:text}`long_noise_gain_swimming` ({glue:text}`long_noise_verdict_swimming`).
 # - For a single number with every window labelled, distillation is a smoothed label.
 #
 # ## What comes next
