@@ -65,8 +65,8 @@ from sportsml_lite.pipeline import (
     label_budget,
     make_fold,
     microseconds,
-    short_splits,
     sizes_for,
+    splits_of,
     train_student,
     train_teacher,
 )
@@ -104,8 +104,7 @@ if simulated:
     settings["n_athletes"] = n_athletes or (200 if full else 60)
     settings["sessions_each"] = 4 if full else 2
 task = load_task(**settings)
-splits = fold_athletes(task.windows.athlete)
-splits = splits if full else short_splits(splits)
+splits = splits_of(task, profile)
 folds = [make_fold(task, split) for split in splits]
 sizes = sizes_for(folds[0], profile)
 
@@ -136,6 +135,7 @@ record("seeds_used", len(seeds))
 record("steps", sizes.student.steps)
 record("worth", worth, digits=2)
 record("run_is", "full" if full else "short")
+record("left_out", task.left_out)
 record("absent", ", ".join(sorted({c for f in folds for c in f.absent})) or "none")
 
 # %% [markdown]
@@ -143,7 +143,8 @@ record("absent", ", ".join(sorted({c for f in folds for c in f.absent})) or "non
 #
 # Data of this page: *{glue:text}`data`*, {glue:text}`n_windows` windows of {glue:text}`people` athletes,
 # classes: {glue:text}`class_names` (without any training window in some fold: {glue:text}`absent`). A
-# {glue:text}`run_is` run: {glue:text}`folds_used` fold(s) of athletes, {glue:text}`seeds_used` seeds.
+# {glue:text}`run_is` run: {glue:text}`folds_used` fold(s) of athletes, {glue:text}`seeds_used` seeds. Left
+# out by the loader, or assumed: {glue:text}`left_out`.
 #
 # **Intuition.** A label says *this is the middle class*. A teacher says *the middle one, but it could
 # well be the upper one, and never the lower one*. That tells which windows lie close to which
@@ -303,7 +304,8 @@ weights = [
 
 # %% tags=["check"]
 record("alpha_0", "yes" if torch.equal(weights[0], weights[1]) else "NO")
-record("alpha_more", "no" if not torch.equal(weights[0], weights[2]) else "YES")
+same = torch.equal(weights[0], weights[2])
+record("alpha_more", "no" if not same else "YES" if alpha else "yes")
 record("alpha", f"{alpha:g}")
 record("tau", f"{tau:g}")
 
@@ -621,7 +623,10 @@ style.text_table(pd.DataFrame(budget_rows))
 figures.budget(level, gain, worth)
 
 # %% tags=["check"]
-record("counts", ", ".join(str(n) for n in counts) or "too few athletes to vary")
+record(
+    "counts",
+    ", ".join(str(n) for n in counts) or f"none, since only {everyone} train",
+)
 record("fewest", counts[0] if counts else "–")
 
 # %% tags=["check", "nbval-ignore-output"]
@@ -647,6 +652,7 @@ for kind in ("distilled", "others"):
     record(f"verdict_{kind}_fewest", pair.verdict if pair else "–")
 
 # %% [markdown]
+# Numbers of labelled athletes that were tried: {glue:text}`counts`. (A dash: nothing to compare.)
 # With {glue:text}`fewest` labelled athletes: distilled on their own windows
 # **{glue:text}`gain_distilled_fewest`, {glue:text}`verdict_distilled_fewest`**; with the others'
 # unlabelled windows **{glue:text}`gain_others_fewest`, {glue:text}`verdict_others_fewest`**. Both

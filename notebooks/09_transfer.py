@@ -49,8 +49,8 @@ from sportsml_lite.pipeline import (
     each,
     in_units,
     make_fold,
-    short_splits,
     sizes_for,
+    splits_of,
     train_student,
     train_teacher,
 )
@@ -60,7 +60,6 @@ from sportsml_lite.protocol import (
     PROTOCOL,
     FewShot,
     few_shot_windows,
-    fold_athletes,
     margin,
 )
 from sportsml_lite.recording import record
@@ -112,8 +111,7 @@ if simulated:
     settings["n_athletes"] = n_athletes or (200 if full else 60)
     settings["sessions_each"] = 4 if full else 2
 task = load_task(**settings)
-splits = fold_athletes(task.windows.athlete)
-splits = splits if full else short_splits(splits)
+splits = splits_of(task, profile)
 folds = [make_fold(task, split) for split in splits]
 sizes = sizes_for(folds[0], profile)
 if simulated and not full:  # a short training, for a page that runs in a minute
@@ -149,13 +147,16 @@ record("worth", rule.worth_naming, digits=2)
 record("harm", rule.harm, digits=2)
 record("steps", steps)
 record("run_is", "full" if full else "short")
+record("left_out", task.left_out)
+record("absent", ", ".join(sorted({c for f in folds for c in f.absent})) or "none")
 
 # %% [markdown]
 # ## What a new athlete gives
 #
 # Data of this page: *{glue:text}`data`*, {glue:text}`n_windows` windows of {glue:text}`people` athletes;
-# classes: {glue:text}`class_names`. A {glue:text}`run_is` run: {glue:text}`folds_used` fold(s),
-# {glue:text}`seeds_used` seeds.
+# classes: {glue:text}`class_names` (without any training window in some fold: {glue:text}`absent`). A
+# {glue:text}`run_is` run: {glue:text}`folds_used` fold(s), {glue:text}`seeds_used` seeds. Left out by the
+# loader, or assumed: {glue:text}`left_out`.
 #
 # **Intuition.** A new swimmer swims ten seconds of each stroke for the coach, then trains. What the
 # coach labelled is the {term}`support`. So the support is the *earliest* $k$ windows of each class
@@ -541,6 +542,14 @@ def worst(arm, k):
     return f"{round(gains_of(arm)[k].min(), 2) + 0.0:.2f}"  # no minus zero
 
 
+def highest(values):
+    """Title of the arm with the highest value; several where they are equal."""
+    best = [
+        TITLES.get(a, a) for a, v in values.items() if v == max(values.values())
+    ]
+    return best[0] if len(best) == 1 else "several, equal" if best else "–"
+
+
 def line(arm, k):
     """A row of the table of methods."""
     c = judged[arm, k]
@@ -581,9 +590,10 @@ for k in (1, 5):
     f = score_of("population", k)
     record(f"f1_population_{k}", f.to_numpy().mean() if f is not None else "–",
            digits=None if f is None else 3)  # fmt: skip
-    ran = [a for a in arms if (a, k) in judged]
-    best = max(ran, key=lambda a: judged[a, k].gain.estimate, default=None)
-    record(f"best_{k}", TITLES.get(best, best) if best else "–")
+    record(
+        f"best_{k}",
+        highest({a: judged[a, k].gain.estimate for a in arms if (a, k) in judged}),
+    )
 hurt = {
     a: int((gains_of(a).min(axis=1) < -rule.harm).sum()) for a in arms if judged
 }
@@ -854,8 +864,7 @@ by_shift = (
 )
 for key, shift in SHIFTS.items():
     has = shifted and (shift, "masked") in by_shift.index
-    best = by_shift[shift].idxmax() if has else "–"
-    record(f"shift_{key}_best", TITLES.get(best, best))
+    record(f"shift_{key}_best", highest(dict(by_shift[shift])) if has else "–")
 
 # %% [markdown]
 # | new | highest mean |

@@ -142,7 +142,9 @@ def _read_parameters(code: str, where: str) -> dict[str, Parameter]:
             raise UserError(
                 f"{where}: the parameters cell may hold literals only, found {ast.unparse(line)!r}"
             ) from None
-        found[name] = Parameter(name, default, comments.get(line.end_lineno, ""))
+        lines = range(line.lineno, line.end_lineno + 1)  # a formatter may break a long line
+        comment = next((comments[i] for i in lines if i in comments), "")
+        found[name] = Parameter(name, default, comment)
     return found
 
 

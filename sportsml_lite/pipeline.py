@@ -12,7 +12,7 @@ import torch
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import LSTMTeacher, Student
 from sportsml_lite.prepare import fill_windows, fit_scaler
-from sportsml_lite.protocol import PARTS, Split
+from sportsml_lite.protocol import PARTS, PROTOCOL, Split, fold_athletes
 from sportsml_lite.schema import Windows
 from sportsml_lite.tasks import Task
 from sportsml_lite.training.sequences import (
@@ -126,6 +126,8 @@ def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
         mean=np.where(turned, 0, scaler.mean),
     )
     y = parts["train"].y
+    if windows.classes:
+        _check_classes(task.name, y, parts["validation"].y, windows.classes)
     mean, scale = (0.0, 1.0) if windows.classes else (float(y.mean()), float(y.std()) or 1.0)
     made = {name: _sequences(part, scaler, mean, scale) for name, part in parts.items()}
     absent = [c for k, c in enumerate(windows.classes) if not (y == k).any()]
@@ -140,6 +142,22 @@ def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
         y_mean=mean,
         y_scale=scale,
     )
+
+
+def _check_classes(name: str, train: np.ndarray, validation: np.ndarray, classes) -> None:
+    """There is something to tell apart, and something to stop by."""
+    shown = sorted({classes[k] for k in train})
+    if len(shown) < 2:
+        raise UserError(
+            f"{name}: the training athletes of a fold show only {shown[0]!r}; give more athletes, "
+            "or windows (length_s) in which more than one class can be seen"
+        )
+    if not np.isin(validation, train).any():
+        seen = sorted({classes[k] for k in validation})
+        raise UserError(
+            f"{name}: the validation athletes of a fold show only {', '.join(seen)}, the training "
+            f"athletes only {', '.join(shown)}; give more athletes who show the same classes"
+        )
 
 
 def _sequences(windows: Windows, scaler, mean: float, scale: float) -> Sequences:
@@ -269,7 +287,27 @@ def label_budget(fold: Fold, count: int) -> tuple[str, ...]:
         best = max(rest, key=lambda n: len(shown[n] - seen))
         chosen.append(best)
         seen |= shown[best]
+    if len(seen) < 2:
+        only = fold.classes[min(seen)]
+        raise UserError(f"labelled athletes = {count}: they show only {only!r}; label more")
     return tuple(chosen)
+
+
+def splits_of(task: Task, profile: str) -> list[Split]:
+    """The five folds, or for a ``'quick'`` page the first of them.
+
+    Raises
+    ------
+    UserError with fewer athletes than folds, saying who was left out
+    """
+    people = len(set(task.windows.athlete))
+    if people < PROTOCOL.folds:
+        raise UserError(
+            f"{task.name}: {people} athletes have windows with a label; {PROTOCOL.folds} or more "
+            f"are needed, to test each by a model that never saw them (left out: {task.left_out})"
+        )
+    splits = fold_athletes(task.windows.athlete)
+    return splits if profile == "full" else short_splits(splits)
 
 
 def short_splits(splits: Sequence[Split], athletes: int = 4) -> list[Split]:

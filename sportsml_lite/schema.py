@@ -163,7 +163,7 @@ def _explain(case: pd.Series, table: str, where: str) -> str:
     if str(case["check"]).startswith("dtype"):
         return f"{where}: column {column!r} holds {case['failure_case']}, expected {c.dtype}"
     if case["check"] == "not_nullable":
-        return f"{where}{row}: column {column!r} is empty; every row needs a {c.meaning}"
+        return f"{where}{row}: column {column!r} is empty; every row needs it ({c.meaning})"
     span = (
         f"{'-∞' if c.low is None else f'{c.low:g}'} to {'∞' if c.high is None else f'{c.high:g}'}"
     )

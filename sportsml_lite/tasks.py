@@ -52,7 +52,7 @@ class Task:
     signs : (G, C) float32 of ±1: the symmetries of the recording; multiplied with the channels
         they give what the same movement could have been recorded as; the first is all 1
     athletes : table of the contract
-    dropped : ``reason`` and ``rows``: what the loader left out
+    dropped : ``reason`` and ``rows``: what the loader left out, merged or had to assume
     """
 
     name: str
@@ -61,6 +61,13 @@ class Task:
     signs: np.ndarray
     athletes: pd.DataFrame
     dropped: pd.DataFrame
+
+    @property
+    def left_out(self) -> str:
+        """``dropped`` in words."""
+        rows = self.dropped[self.dropped["rows"] > 0]
+        pairs = zip(rows["reason"], rows["rows"].astype(int), strict=True)
+        return "; ".join(f"{reason}: {count:,}" for reason, count in pairs) or "nothing"
 
 
 def load_task(
@@ -103,17 +110,21 @@ def load_task(
                         heart_rate)  # fmt: skip
     if dataset == "pmdata":
         raise UserError("pmdata has no streams to cut windows from; take swimming or actes")
-    own = Path(data_dir if dataset in GENERATORS else dataset).expanduser()
-    if dataset in GENERATORS or (dataset not in public.LOADERS and own.is_dir()):
-        data = public.load_tables(own)
+    if dataset in GENERATORS:
+        data = public.load_tables(Path(data_dir).expanduser())
     else:
         data = public.load(dataset, data_dir)
     if len(data.motion):
         return _motion(data, size, target)
     if not len(data.streams):
         raise UserError(f"{data.name}: has no streams; windows are cut from a row a second")
-    streams = regular(data.streams)[0]  # the simulator's clock is regular
-    return _streams(data.name, data.athletes, data.sessions, streams, data.dropped, size, target,
+    streams, clock = regular(data.streams)  # the simulator's clock is regular
+    dropped = _more(
+        data.dropped,
+        ("rows averaged with others of their second", clock["merged"].sum()),
+        ("seconds without a row, kept as missing", clock["inserted"].sum()),
+    )
+    return _streams(data.name, data.athletes, data.sessions, streams, dropped, size, target,
                     heart_rate)  # fmt: skip
 
 
@@ -144,7 +155,7 @@ def _streams(name, athletes, sessions, streams, dropped, size, target, heart_rat
     channels = [heart, "speed_mps", "cadence_spm", "grade"] + ["power_w"] * bool(power)
     channels = [c for c in channels if frame[c].notna().any()]
     if heart not in channels:
-        raise UserError(f"{name}: the streams hold no heart rate; this task is built on it")
+        raise UserError(f"{name}: the streams hold no heart rate; add a column 'hr_bpm'")
     laboratory = LABORATORY in frame and frame[LABORATORY].notna().any()
     options = {"target": "label", "rule": "last", "classes": _classes(frame, name, target)}
     if target == "heart_rate":
@@ -158,23 +169,42 @@ def _streams(name, athletes, sessions, streams, dropped, size, target, heart_rat
     read = channels + [LABORATORY] * bool(laboratory)
     windows = cut_windows(frame, sessions, read, *size, short="pad", **options)
     felt = ~np.isnan(windows.X[:, 0]).all(axis=1)
-    dropped = pd.concat(
-        [
-            dropped,
-            pd.DataFrame({"reason": ["windows without any heart rate"], "rows": [(~felt).sum()]}),
-        ]
-    )
+    dropped = _more(dropped, ("windows without any heart rate", (~felt).sum()))
+    if target == "class" and heart_rate == "age":
+        unknown = athletes["age_y"].isna().sum()
+        dropped = _more(dropped, (f"athletes of unknown age, read as {UNKNOWN_AGE_Y:g}", unknown))
     windows = windows.take(felt)
     privileged = windows.X[:, len(channels) :].copy() if laboratory else None
     windows = replace(windows, X=windows.X[:, : len(channels)].copy(), channels=tuple(channels))
     signs = np.ones((1, len(channels)), dtype=np.float32)
+    return _task(name, windows, privileged, signs, athletes, dropped)
+
+
+def _task(name, windows, privileged, signs, athletes, dropped) -> Task:
+    """The task, with whoever gave it no window among what was left out."""
+    there = set(windows.athlete)
+    absent = [str(a) for a in athletes["athlete_id"] if a not in there]
+    some = ", ".join(absent[:3]) + ", …" * (len(absent) > 3)
+    dropped = _more(dropped, (f"athletes without a window that has a label ({some})", len(absent)))
     return Task(name, windows, privileged, signs, athletes, dropped)
+
+
+def _more(dropped: pd.DataFrame, *counts: tuple[str, int]) -> pd.DataFrame:
+    """The table with further reasons."""
+    found = pd.DataFrame(counts, columns=["reason", "rows"])
+    return pd.concat([dropped, found], ignore_index=True).astype({"rows": "int64"})
 
 
 def _classes(frame: pd.DataFrame, name: str, target: str) -> tuple[str, ...]:
     if target != "class":
         return ()
     labels = set(frame["label"].dropna()) if "label" in frame else set()
+    twins = {label.casefold(): label for label in labels}
+    for label in labels - set(twins.values()):
+        raise UserError(
+            f"{name}: labels {label!r} and {twins[label.casefold()]!r} differ in case only; write "
+            "them alike"
+        )
     if len(labels) < 2:
         raise UserError(
             f"{name}: the streams have {len(labels)} kinds of label; add a column 'label' with "
@@ -190,8 +220,8 @@ def _hr_fraction(streams, sessions, athletes, heart_rate: str) -> np.ndarray:
         if lacking.any():
             name = athletes.loc[lacking.idxmax(), "athlete_id"]
             raise UserError(
-                f"athletes: {name!r} has no measured hr_rest_bpm or hr_max_bpm; add them, or take "
-                "heart_rate = 'age'"
+                f"athletes: {name!r} has no measured hr_rest_bpm or hr_max_bpm; add both for "
+                "everyone, or do without the reserve"
             )
         return stream_reserve(streams, sessions, athletes)
     first, last = recordings(streams)
@@ -270,4 +300,4 @@ def _motion(data, size, target: str) -> Task:
     recording = whole.reindex(windows.recording).astype(str).to_numpy(dtype=object)
     signs = np.array([np.ones(len(INERTIAL)), MIRRORED], dtype=np.float32)
     windows = replace(windows, recording=recording)
-    return Task(data.name, windows, None, signs, data.athletes, data.dropped)
+    return _task(data.name, windows, None, signs, data.athletes, data.dropped)

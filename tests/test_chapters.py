@@ -1,5 +1,7 @@
 """Parameters are read from the chapter, and a wrong one is refused before a kernel starts."""
 
+import re
+
 import pytest
 
 from sportsml_lite import chapters
@@ -109,7 +111,19 @@ def test_unknown_chapter_names_the_nearest():
 
 def test_every_chapter_has_the_common_parameters():
     for chapter in chapters.chapters():
-        assert {"dataset", "data_dir", "seed", "profile"} <= set(chapter.parameters()), chapter.name
+        found = chapter.parameters()
+        assert {"dataset", "data_dir", "seed", "profile"} <= set(found), chapter.name
+        assert all(p.comment for p in found.values()), chapter.name
+
+
+def test_a_broken_line_keeps_its_comment(tmp_path):
+    path = tmp_path / "07_try.py"
+    broken = "n_athletes = (\n    40  # athletes, 3 to 50: how many\n)"
+    path.write_text(re.sub("n_athletes = 40.*", broken, SOURCE))
+    parameter = chapters.Chapter(path).parameters()["n_athletes"]
+    assert parameter.comment == "athletes, 3 to 50: how many"
+    with pytest.raises(UserError, match="outside 3 to 50"):
+        parameter.check(51)
 
 
 def test_pair_keeps_outputs_of_check_cells_only(chapter):

@@ -24,6 +24,7 @@ from sportsml_lite.pipeline import (
     make_fold,
     microseconds,
     sizes_for,
+    splits_of,
     train_student,
     train_teacher,
 )
@@ -244,6 +245,30 @@ def test_a_budget_sees_every_class_as_early_as_can_be():
     assert label_budget(fold, 4) == ("b", "d", "a", "c")
     assert sorted(label_budget(fold, 5)) == list(SPLIT.train)
     assert label_budget(make_fold(task_of(()), SPLIT), 2) == ("a", "b")
+
+
+def test_a_budget_of_one_class_is_an_error():
+    fold = make_fold(with_strokes(a="0", b="0", c="1", d="0", e="0"), SPLIT)
+    assert label_budget(fold, 2) == ("a", "c")
+    with pytest.raises(UserError, match="labelled athletes = 1: they show only 'low'; label more"):
+        label_budget(fold, 1)
+
+
+def test_a_fold_with_nothing_to_tell_apart_is_an_error():
+    with pytest.raises(UserError, match="training athletes of a fold show only 'low'"):
+        make_fold(with_strokes(**dict.fromkeys("abcde", "0")), SPLIT)
+    with pytest.raises(UserError, match="validation athletes of a fold show only high"):
+        make_fold(with_strokes(**dict.fromkeys("abcde", "01"), f="2"), SPLIT)
+
+
+def test_folds_of_a_task_name_who_is_missing():
+    task = task_of()
+    assert len(splits_of(task, "full")) == 5 and len(splits_of(task, "quick")) < 5
+    few = task.windows.take(np.isin(task.windows.athlete, list("abcd")))
+    dropped = pd.DataFrame({"reason": ["athletes without a label (e)"], "rows": [1]})
+    few = replace(task, windows=few, dropped=dropped)
+    with pytest.raises(UserError, match=r"planted: 4 athletes .* \(left out: .*\(e\): 1\)"):
+        splits_of(few, "quick")
 
 
 @pytest.mark.parametrize("count", [0, 6, -1])

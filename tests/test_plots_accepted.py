@@ -1,8 +1,9 @@
 """The figures of accepted results: absent rows stay empty, verdicts keep their colour."""
 
+import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots import distil
+from sportsml_lite.plots import distil, teacher
 from sportsml_lite.plots.accepted import side_by_side
 from sportsml_lite.plots.style import BLUE, GREEN, GREY
 
@@ -31,3 +32,8 @@ def test_budgets_have_a_panel_a_data_set_with_its_own_numbers_of_athletes():
     gains = gains.assign(low=-0.1, high=0.1)
     fig = distil.budgets({"one": gains, "two": gains.replace(12, 9)}, 0.01)
     assert [t.get_text() for t in fig.axes[1].get_xticklabels()] == ["4", "9"]
+
+
+def test_a_dollar_of_the_readers_begins_no_formula():
+    fig = teacher.confusion(np.eye(2), ["$a_{b$", "b"])
+    fig.canvas.draw()  # a formula without its end would stop here

@@ -587,6 +587,13 @@ def test_own_tables_keep_names_zones_gaps_and_further_columns(own):
         schema.validate(getattr(data, table), table, table)
 
 
+def test_a_blank_behind_a_name_or_label_makes_no_other_one(own):
+    (own / "streams.csv").write_text("session_id,t_s,label\n007 ,0,easy\n007,1,easy \n008,0, \n")
+    streams = public.load_tables(own).streams
+    assert streams["session_id"].tolist() == ["007", "007", "008"]
+    assert streams["label"].tolist()[:2] == ["easy", "easy"] and pd.isna(streams.loc[2, "label"])
+
+
 def test_own_tables_need_only_sessions(own):
     (own / "athletes.csv").unlink()
     (own / "streams.csv").unlink()
@@ -605,7 +612,9 @@ def test_own_tables_need_only_sessions(own):
         ("sessions.csv", "008,02", "008,09", "athlete_id '09' is not among the athletes"),
         ("streams.csv", "007,1", "999,1", "session_id '999' is not among the sessions"),
         ("athletes.csv", "01,30", "01,300", r"athletes\.csv, row 2: age_y = 300"),
-        ("streams.csv", "t_s", "seconds", "column 't_s' is empty"),
+        ("streams.csv", "t_s", "seconds", "column 't_s' is missing; there are only 'session_id'"),
+        ("sessions.csv", "athlete_id", "who", "column 'athlete_id' is missing"),
+        ("streams.csv", "session_id,t_s,hr_bpm", "session_id;t_s;hr_bpm", "separated by ';'"),
         ("sessions.csv", "club", "rpe", "column 'rpe' stands twice"),
     ],
 )

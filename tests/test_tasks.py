@@ -318,6 +318,34 @@ def own_tables(folder, labels=("easy", "hard"), seconds=400, drop=(), **columns)
     return str(folder)
 
 
+def test_what_was_left_out_or_assumed_is_told(tmp_path):
+    mine = tmp_path / "mine"
+    own_tables(mine, seconds=300)
+    streams = pd.read_csv(mine / "streams.csv")
+    streams.loc[streams["session_id"] == "s2", "label"] = None
+    again = streams.iloc[[5, 6]].assign(t_s=[5.2, 6.3])
+    pd.concat([streams.drop(index=[20]), again]).to_csv(mine / "streams.csv", index=False)
+    told = load_task(str(mine)).left_out
+    assert "rows averaged with others of their second: 2" in told
+    assert "seconds without a row, kept as missing: 1" in told
+    assert "athletes of unknown age, read as 35: 3" in told
+    assert "athletes without a window that has a label (a2): 1" in told
+    assert load_task("simulated", **SMALL).left_out == "nothing"
+
+
+def test_labels_that_differ_in_case_only_are_refused(tmp_path):
+    with pytest.raises(UserError, match="'easy' and 'Easy'|'Easy' and 'easy'"):
+        load_task(own_tables(tmp_path / "mine", ("Easy", "easy", "hard")))
+
+
+def test_a_folder_is_found_by_its_bare_name_and_two_folders_are_refused(tmp_path, monkeypatch):
+    own = own_tables(tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    assert load_task("mine").name == "mine"
+    with pytest.raises(UserError, match="are two folders; give one"):
+        load_task("mine", data_dir=own)
+
+
 def test_own_tables_with_labels_are_a_task(tmp_path):
     task = load_task(own_tables(tmp_path / "mine", ("rest", "easy", "hard"), speed_mps=2.0))
     windows = task.windows

@@ -55,7 +55,8 @@ def origin(name: str) -> Origin:
     if name in ORIGINS:
         return ORIGINS[name]
     near = difflib.get_close_matches(name.lower(), [*ORIGINS, *SIMULATED], n=2, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(ORIGINS)}"
+    choices = f"choose one of {', '.join(ORIGINS)}, or name a folder of your own tables"
+    hint = f"did you mean {' or '.join(near)}?" if near else choices
     raise UserError(f"unknown data set {name!r}: {hint}")
 
 
@@ -73,6 +74,8 @@ def locate(name: str, data_dir: str = "") -> Path | None:
     if name in SIMULATED:
         return None
     if _is_path(name):
+        if data_dir:
+            raise UserError(f"dataset {name!r} and data_dir {data_dir!r} are two folders; give one")
         return _existing(name, "dataset")
     places = [name, *origin(name).folders]
     if data_dir:
@@ -86,7 +89,9 @@ def locate(name: str, data_dir: str = "") -> Path | None:
 
 def _is_path(name: str) -> bool:
     separators = [mark for mark in (os.sep, os.altsep) if mark]
-    return name.startswith(("~", ".")) or any(mark in name for mark in separators)
+    if name.startswith(("~", ".")) or any(mark in name for mark in separators):
+        return True
+    return name not in ORIGINS and Path(name).is_dir()
 
 
 def _existing(given: str, what: str) -> Path:

@@ -55,6 +55,10 @@ def _table(root: Path, table: str, dropped: Dropped) -> pd.DataFrame | None:
     path = there[0]
     frame = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path, table, dropped)
     for column in schema.columns(table).values():
+        if not column.nullable and column.name not in frame:
+            there = ", ".join(map(repr, frame.columns))
+            raise UserError(f"{path}: column {column.name!r} is missing; there are only {there}")
+    for column in schema.columns(table).values():
         if column.dtype == schema.TIME and column.name in frame:
             frame[column.name] = _utc(frame[column.name], path)
     try:
@@ -74,9 +78,13 @@ def _read_csv(path: Path, table: str, dropped: Dropped) -> pd.DataFrame:
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UserError(f"{path}: column {min(twice)!r} stands twice; keep one of them")
+    if len(names) == 1 and ";" in names[0]:
+        raise UserError(f"{path}: its columns are separated by ';'; save it with commas")
     numbers = [name for name in names if name in known and known[name].dtype == "float64"]
-    frame = dataset.read_csv(path, numbers, [n for n in names if n not in numbers], dropped)
-    return frame[names]
+    texts = [name for name in names if name not in numbers]
+    frame = dataset.read_csv(path, numbers, texts, dropped)
+    # A blank behind a name or label would make it another one.
+    return frame.assign(**{n: frame[n].str.strip().replace("", None) for n in texts})[names]
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from sportsml_lite.plots.style import (
     PINK,
     figure,
     nothing,
+    plain,
 )
 
 ARMS = {"plain": (GREY, "o"), "distilled": (BLUE, "s"), "with others": (GREEN, "D")}
@@ -40,7 +41,7 @@ def soft_targets(probability: pd.DataFrame, size: pd.DataFrame):
     for i, (tau, column) in enumerate(probability.items()):
         left.bar(x + (i - (probability.shape[1] - 1) / 2) * step, column, 0.9 * step,
                  color=CYCLE[i], label=f"τ = {tau:g}")  # fmt: skip
-    left.set_xticks(x, probability.index, rotation=20, ha="right")
+    left.set_xticks(x, [plain(name) for name in probability.index], rotation=20, ha="right")
     left.set(ylabel="probability", ylim=(0, 1), title="one window, one teacher")
     left.legend(fontsize="small")
     right.plot(size.index, size["with"], color=BLUE, lw=2, label="τ²·H")

@@ -10,6 +10,9 @@ BLUE, ORANGE, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 SKY, AMBER, GREY, INK = "#56b4e9", "#e69f00", "#767676", "#1a1a1a"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY)
 
+# Labels may be Chinese: the first of these that the computer has stands in for missing glyphs.
+CHINESE = ("Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
+
 WIDTH_IN = 8.0  # the page's text column: a figure this wide is shown at its own size
 
 
@@ -18,8 +21,11 @@ def use() -> None:
     import matplotlib as mpl
     import seaborn as sns
     from cycler import cycler
+    from matplotlib.font_manager import fontManager
 
     sns.set_theme(context="notebook", style="ticks")
+    installed = {font.name for font in fontManager.ttflist}
+    chinese = [name for name in CHINESE if name in installed][:1]
     mpl.rcParams.update(
         {
             "axes.prop_cycle": cycler(color=CYCLE),
@@ -32,6 +38,7 @@ def use() -> None:
             "figure.dpi": 100,
             "figure.figsize": (WIDTH_IN, 3.6),
             "figure.constrained_layout.use": True,
+            "font.family": ["sans-serif", *chinese],
             "font.size": 11,
             "legend.frameon": False,
             "svg.hashsalt": "sportsml_lite",
@@ -64,6 +71,11 @@ def nothing(why: str):
     ax.text(0, 0.5, why, va="center", color=GREY)
     ax.axis("off")
     return fig
+
+
+def plain(text: str) -> str:
+    """Text of the reader's own, such as a class: a ``$`` in it begins no formula."""
+    return str(text).replace("$", r"\$")
 
 
 def table(frame, precision: int = 1):

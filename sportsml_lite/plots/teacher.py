@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots.style import AMBER, BLUE, GREY, INK, ORANGE, figure
+from sportsml_lite.plots.style import AMBER, BLUE, GREY, INK, ORANGE, figure, plain
 
 BAR = {"lw": 2.5, "solid_capstyle": "butt"}
 
@@ -25,7 +25,7 @@ def examples(X: np.ndarray, time_s: np.ndarray, names: list[str], labels: list[s
     fig, axes = figure(len(names), len(labels), 0.8 + 1.15 * len(names), sharex=True, sharey="row",
                        squeeze=False)  # fmt: skip
     for column, (window, label) in enumerate(zip(X, labels, strict=True)):
-        axes[0, column].set_title(label, fontsize="small")
+        axes[0, column].set_title(plain(label), fontsize="small")
         axes[-1, column].set_xlabel("seconds", fontsize="small")
         for ax, values in zip(axes[:, column], window, strict=True):
             ax.plot(time_s, values, color=BLUE, lw=1.2)
@@ -140,7 +140,7 @@ def confusion(matrix: np.ndarray, classes: list[str]):
         if np.isfinite(value):
             ax.text(j, i, f"{value:.0%}", ha="center", va="center", fontsize="small",
                     color="white" if value > 0.6 else INK)  # fmt: skip
-    names = [name.replace("_", " ") for name in classes]
+    names = [plain(name.replace("_", " ")) for name in classes]
     ax.set_xticks(range(len(names)), names)
     ax.set_yticks(range(len(names)), [f"{n} ({c:,.0f})" for n, c in zip(names, matrix.sum(1),
                                                                         strict=True)])  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots.style import BLUE, CYCLE, GREY, INK, ORANGE, figure
+from sportsml_lite.plots.style import BLUE, CYCLE, GREY, INK, ORANGE, figure, plain
 
 MARKS = "osD^vPX*h"
 
@@ -95,7 +95,7 @@ def shifts(table: pd.DataFrame):
         y = y + 0.3 - 0.6 * i / max(1, len(methods) - 1)
         look = {"fmt": MARKS[i], "color": CYCLE[i % len(CYCLE)], "ms": 6}
         ax.errorbar(part["estimate"], y, xerr=_bars(part), **look, label=method)
-    ax.set_yticks(range(len(names), 0, -1), names)
+    ax.set_yticks(range(len(names), 0, -1), [plain(name) for name in names])
     ax.set_xlabel("macro-F1 of athletes never seen, 95 % interval")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4,
                fontsize="small")  # fmt: skip
