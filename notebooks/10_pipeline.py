@@ -376,7 +376,8 @@ record("windows_tested", f"{len(truth):,}")
 # give the windows asked for drops out), on {glue:text}`windows_tested` windows. Macro-F1 is
 # computed for each athlete over the classes that this athlete performs, and then averaged: an athlete
 # with many windows counts as much as one with few. Gains are paired: the same athletes, the same
-# windows, the same seeds.
+# windows, the same seeds. Where only a handful of athletes is tested, as on a short page, an interval
+# drawn from them is too narrow: read it as a sketch.
 
 # %% mystnb={"figure": {"caption": "Left: macro-F1 on athletes never seen, mean over athletes, with its 95 % interval over athletes and seeds. Right: the paired gain over the small student that learned from labels alone. Green: better, vermilion: worse, grey: too small to name or undecided.", "name": "fig-pipeline-ladder"}, "image": {"alt": "Dots with intervals, a row for each arm from the most frequent class to the whole pipeline, and their gains over the plain student."}}
 judged = {arm: compare(score["none"], score[arm], metric) for arm in arms}
