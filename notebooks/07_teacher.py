@@ -1405,7 +1405,7 @@ style.text_table(
     )
 )
 
-# %% mystnb={"figure": {"caption": "Accepted results: macro-F1 on athletes never seen, all windows together, without the naive answer. Bars: 95 % intervals over athletes, and over seeds where a model has several.", "name": "fig-teacher-long"}, "image": {"alt": "A panel a data set: macro-F1 with intervals of every baseline, of one LSTM and of the LSTM teacher."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Accepted results: macro-F1 on athletes never seen, all windows together, without the naive answer. Bars: 95 % intervals over athletes, and over seeds where a model has several.", "name": "fig-teacher-long"}, "image": {"alt": "A panel a data set: macro-F1 with intervals of every baseline, of one LSTM and of the LSTM teacher."}}
 long_f1 = {
     REAL[name]: results.intervals(
         run_, {title: f"f1_{n}" for n, title in TITLES.items() if n != "majority"}
@@ -1426,7 +1426,9 @@ for name, run_ in accepted_runs.items():
                    "leak", "lost_shuffled_lstm", "lost_shuffled_forest",
                    "hr_mae_lstm", "hr_mae_last", "hr_mae_autoregression_plan",
                    "hr_mae_boosting", "hr_mae_minirocket"):  # fmt: skip
-        record(f"long_{name}_{number}", str(numbers.get(number, "–")))
+        value = numbers.get(number, "–")
+        value = f"{value:.2f}" if isinstance(value, float) else str(value)
+        record(f"long_{name}_{number}", value)
 
 # %% [markdown]
 # *Accepted results: this page prints them and does not compute them. To redo them:*

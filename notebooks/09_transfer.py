@@ -975,7 +975,7 @@ style.text_table(long_table) if runs["swimming"] or runs["simulated"] else (
     f"No accepted result: {redo.format('swimming')}, then sportsml results accept"
 )
 
-# %% mystnb={"figure": {"caption": "Accepted result, real swimmers: as the first figure of gains, for all k of the protocol. Bars: 95 % intervals over athletes and seeds.", "name": "fig-transfer-long"}, "image": {"alt": "Two panels against the number of labelled windows a class, for real swimmers: gain in macro-F1 with intervals for each cheap method, and the share of athletes harmed."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Accepted result, real swimmers: as the first figure of gains, for all k of the protocol. Bars: 95 % intervals over athletes and seeds.", "name": "fig-transfer-long"}, "image": {"alt": "Two panels against the number of labelled windows a class, for real swimmers: gain in macro-F1 with intervals for each cheap method, and the share of athletes harmed."}}
 long_curve, long_remaining = [], {}
 if runs["swimming"]:
     numbers = runs["swimming"]["numbers"]

@@ -557,7 +557,7 @@ style.text_table(pd.DataFrame(lines, columns=columns)) if lines else "\n".join(
     for name in NAMES
 )
 
-# %% mystnb={"figure": {"caption": "Accepted results: the paired gain in macro-F1 over the plain student, 95 % intervals over athletes and seeds. Green: better, vermilion: worse, grey: undecided or too small to name (the band). A row that a data set cannot have is empty.", "name": "fig-pipeline-long"}, "image": {"alt": "A panel a data set, a row an arm: the gain of each arm of the pipeline over the plain student with its interval."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Accepted results: the paired gain in macro-F1 over the plain student, 95 % intervals over athletes and seeds. Green: better, vermilion: worse, grey: undecided or too small to name (the band). A row that a data set cannot have is empty.", "name": "fig-pipeline-long"}, "image": {"alt": "A panel a data set, a row an arm: the gain of each arm of the pipeline over the plain student with its interval."}}
 long_gains = {}
 for name, run in runs.items():
     rest = {a: t for a, t in ARMS.items() if a not in ("majority", "none")}
@@ -582,7 +582,10 @@ for name in NAMES:
                       "worst_before", "worst_after", "low_gain", "high_gain",
                       "step_own_windows", "step_verdict_own_windows", "step_forest",
                       "step_verdict_forest"):  # fmt: skip
-        record(f"{name}_{each_name}", str(number.get(each_name, "–")))
+        value = number.get(each_name, "–")
+        digits = 2 if each_name.startswith("worst") else 3
+        value = f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+        record(f"{name}_{each_name}", value)
 
 # %% [markdown]
 # *Accepted results: this page prints them and does not compute them. To redo them:*
