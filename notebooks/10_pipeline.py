@@ -550,8 +550,8 @@ for name, run in runs.items():
             n["harmed_whole"],
         )
     )  # fmt: skip
-columns = ["data", "athletes", "plain student", "masked", "distilled only",
-           "personalised only", "everything", "harmed (%)"]  # fmt: skip
+columns = ["data", "athletes", "plain", "masked", "distilled", "personalised", "all",
+           "harmed (%)"]  # fmt: skip
 style.text_table(pd.DataFrame(lines, columns=columns)) if lines else "\n".join(
     f"No accepted result: {redo.format(name)}, then sportsml results accept"
     for name in NAMES

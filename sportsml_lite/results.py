@@ -21,6 +21,10 @@ def folder() -> Path:
     return project_root() / "results"
 
 
+def _file(chapter: str, dataset: str, profile: str) -> Path:
+    return folder() / f"{chapter}-{dataset}-{profile}.json"
+
+
 def accept(run: Path) -> Path:
     """Copy a run's record into ``results/``: the deliberate act by which a page may print it.
 
@@ -60,7 +64,7 @@ def accept(run: Path) -> Path:
         "numbers": record["numbers"],
         "inputs": record["inputs"],
     }
-    target = folder() / f"{chapter}-{dataset}-{settings['profile']}.json"
+    target = _file(chapter, dataset, settings["profile"])
     write_atomically(target, json.dumps(accepted, indent=1, ensure_ascii=False) + "\n")
     return target
 
@@ -72,7 +76,7 @@ def load(chapter: str, dataset: str, profile: str) -> dict:
     ------
     UserError if it is absent or of another form, with the command that makes it
     """
-    path = folder() / f"{chapter}-{dataset}-{profile}.json"
+    path = _file(chapter, dataset, profile)
     redo = f"sportsml run {chapter} -p dataset {dataset} -p profile {profile}"
     if not path.is_file():
         raise UserError(
@@ -86,10 +90,8 @@ def load(chapter: str, dataset: str, profile: str) -> dict:
 
 def find(chapter: str, dataset: str, profile: str = "full") -> dict | None:
     """An accepted result as :func:`load` gives it; None if nobody has accepted one."""
-    try:
-        return load(chapter, dataset, profile)
-    except UserError:
-        return None
+    there = _file(chapter, dataset, profile).is_file()
+    return load(chapter, dataset, profile) if there else None
 
 
 def intervals(run: dict, names: dict[str, str]) -> pd.DataFrame:

@@ -59,8 +59,11 @@ def test_a_missing_or_older_result_says_what_to_do(here):
 
 def test_find_gives_none_where_nobody_has_accepted(here):
     assert results.find("04_effect", "pmdata") is None
-    results.accept(_run(here / "run"))
+    path = results.accept(_run(here / "run"))
     assert results.find("04_effect", "pmdata")["numbers"] == {"mae": 1.43}
+    path.write_text(path.read_text().replace('"version": 1', '"version": 0'))
+    with pytest.raises(UserError, match="version 0, not 1"):  # spoilt is not absent
+        results.find("04_effect", "pmdata")
 
 
 def test_recorded_intervals_become_numbers_and_what_is_no_interval_is_left_out():
