@@ -22,10 +22,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sportsml_lite.distill import Hard, Soft
+from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.models import LSTMTeacher, Student, count_parameters
-from sportsml_lite.pipeline import MOTION, SECONDS, microseconds
-from sportsml_lite.tasks import MIRRORED
+from sportsml_lite.prepare.tasks import MIRRORED
+from sportsml_lite.training.folds import MOTION, SECONDS, microseconds
 from sportsml_lite.training.sequences import Plan, Sequences, WindowData, fit_windows, outputs_of
 
 # Name: channels, samples, classes, stride of the student, sizes, further symmetries of the window.

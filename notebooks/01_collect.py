@@ -34,12 +34,13 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.chapters import check_values
-from sportsml_lite.collect import assemble, damage, devices, fetch, lock, quality
+from sportsml_lite.collect import cadence_lock, corruption, devices, fetch, quality
+from sportsml_lite.collect.formats import assemble
 from sportsml_lite.errors import UserError
 from sportsml_lite.plots import streams as figures
 from sportsml_lite.plots import style
-from sportsml_lite.recording import record
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
 
 style.use()
 
@@ -286,8 +287,8 @@ record(
 # the same with the cadence shifted by $s$. We call a lock likely if $T$ exceeds 95 % of the $T_s$.
 
 # %%
-verdict = lock.lock_test(stream, close_bpm=5.0, shifts=60, seed=seed)
-planted = lock.power(stream, verdict, close_bpm=5.0, trials=10, seed=seed)
+verdict = cadence_lock.lock_test(stream, close_bpm=5.0, shifts=60, seed=seed)
+planted = cadence_lock.power(stream, verdict, close_bpm=5.0, trials=10, seed=seed)
 style.table(planted.add_suffix(" (% seen)").reset_index(), 0)
 
 # %% tags=["check"]
@@ -300,7 +301,7 @@ record("lock_r", verdict["change_correlation"], digits=2)
 record("lock_verdict", verdict["verdict"])
 
 # %% mystnb={"figure": {"caption": "Left: minute means of heart rate and cadence; inside the green band they look locked. Right: how they change from minute to minute. In a lock the dots would follow the dashed line.", "name": "fig-lock"}, "image": {"alt": "Left, heart rate and cadence over time. Right, change of heart rate against change of cadence, minute to minute."}}
-figures.heart_rate_against_cadence(lock.minute_means(stream), close_bpm=5.0)
+figures.heart_rate_against_cadence(cadence_lock.minute_means(stream), close_bpm=5.0)
 
 # %% [markdown]
 # The naive test: heart rate and cadence are close in **{glue:text}`lock_close` %** of the minutes. That
@@ -375,7 +376,9 @@ record("agree_worst", in_words(per_workout.max()))
 # %%
 n_damaged = {"quick": 30, "full": 1000}[profile]
 fates = (
-    damage.trial(folder, n_damaged, seed) if folder is not None else damage.NO_TRIAL
+    corruption.trial(folder, n_damaged, seed)
+    if folder is not None
+    else corruption.NO_TRIAL
 )
 fates
 

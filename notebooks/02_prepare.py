@@ -42,14 +42,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sportsml_lite import evaluate, prepare, protocol, results
-from sportsml_lite.chapters import check_values
-from sportsml_lite.collect import fetch, public
+from sportsml_lite import evaluate, prepare, protocol
+from sportsml_lite.collect import fetch
+from sportsml_lite.collect.datasets import public
 from sportsml_lite.errors import UserError
 from sportsml_lite.plots import prepare as figures
 from sportsml_lite.plots import style
-from sportsml_lite.recording import record
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
 from sportsml_lite.simulate import simulate
+from sportsml_lite.studies import accepted
 
 style.use()
 
@@ -931,7 +933,7 @@ real_sets = {
 real = []
 for name, what in real_sets.items():
     try:
-        n = results.load("02_prepare", name, "full")["numbers"]
+        n = accepted.load("02_prepare", name, "full")["numbers"]
     except UserError:
         print(f"{name}: no accepted result yet")
         continue

@@ -41,10 +41,10 @@ import sympy as sp
 import torch
 from scipy.optimize import lsq_linear
 
-from sportsml_lite.chapters import check_values
 from sportsml_lite.errors import UserError
 from sportsml_lite.plots import descent, style
-from sportsml_lite.recording import record
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
 from sportsml_lite.regression import (
     closed_form,
     finite_difference,

@@ -41,10 +41,13 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
-from sportsml_lite import results
-from sportsml_lite.baselines import BASELINES, add_own_past, fit_baseline, own_past
-from sportsml_lite.chapters import check_values
-from sportsml_lite.collect import public
+from sportsml_lite.baselines.sessions import (
+    BASELINES,
+    add_own_past,
+    fit_baseline,
+    own_past,
+)
+from sportsml_lite.collect.datasets import public
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import (
     bootstrap,
@@ -65,8 +68,10 @@ from sportsml_lite.protocol import (
     margin,
     split_athletes,
 )
-from sportsml_lite.recording import record
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
 from sportsml_lite.simulate import noise_floor, simulate
+from sportsml_lite.studies import accepted
 from sportsml_lite.training import (
     RECIPE,
     TableData,
@@ -989,7 +994,7 @@ def printed(value, digits=2):
 
 
 redo = "sportsml run 04 -p dataset {} -p profile full"
-real, full_run = (results.find("04_effect", n) for n in ("pmdata", "simulated"))
+real, full_run = (accepted.find("04_effect", n) for n in ("pmdata", "simulated"))
 
 
 def accepted_table(run, *columns):

@@ -41,9 +41,15 @@ import pandas as pd
 import torch
 from torch import nn
 
-from sportsml_lite import distill, results
-from sportsml_lite.chapters import check_values
-from sportsml_lite.collect import public
+from sportsml_lite import losses
+from sportsml_lite.baselines.windows import (
+    NEEDS,
+    WINDOW_BASELINES,
+    fit_symmetric_baseline,
+    fit_window_baseline,
+    window_baselines_of,
+)
+from sportsml_lite.collect.datasets import public
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import (
     by_athlete,
@@ -56,7 +62,16 @@ from sportsml_lite.evaluate import (
     score_interval,
 )
 from sportsml_lite.models import LSTMTeacher, count_parameters
-from sportsml_lite.pipeline import (
+from sportsml_lite.plots import style
+from sportsml_lite.plots import teacher as figures
+from sportsml_lite.plots.accepted import side_by_side
+from sportsml_lite.prepare.tasks import load_task
+from sportsml_lite.protocol import PARTS, PROTOCOL, fold_athletes, margin
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
+from sportsml_lite.simulate import GENERATORS
+from sportsml_lite.studies import accepted
+from sportsml_lite.training.folds import (
     ask,
     each,
     in_units,
@@ -65,22 +80,8 @@ from sportsml_lite.pipeline import (
     splits_of,
     train_teacher,
 )
-from sportsml_lite.plots import style
-from sportsml_lite.plots import teacher as figures
-from sportsml_lite.plots.accepted import side_by_side
-from sportsml_lite.protocol import PARTS, PROTOCOL, fold_athletes, margin
-from sportsml_lite.recording import record
-from sportsml_lite.simulate import GENERATORS
-from sportsml_lite.tasks import load_task
 from sportsml_lite.training.recipe import repeatable
 from sportsml_lite.training.sequences import Batches, fit_windows
-from sportsml_lite.window_baselines import (
-    NEEDS,
-    WINDOW_BASELINES,
-    fit_symmetric_baseline,
-    fit_window_baseline,
-    window_baselines_of,
-)
 
 style.use()
 
@@ -999,8 +1000,8 @@ def calibrated(k, i):
     tau = fit_temperature(z_val[known], y_val[known])
     return (
         tau,
-        distill.soften(z_test, 1.0).numpy(),
-        distill.soften(z_test, tau).numpy(),
+        losses.soften(z_test, 1.0).numpy(),
+        losses.soften(z_test, tau).numpy(),
     )
 
 
@@ -1383,7 +1384,7 @@ REAL = {
     "actes": "actes (real)",
     "simulated": "simulated",
 }
-accepted_runs = {name: results.find("07_teacher", name) for name in REAL}
+accepted_runs = {name: accepted.find("07_teacher", name) for name in REAL}
 
 
 def cell(run, name):
@@ -1407,7 +1408,7 @@ style.text_table(
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Accepted results: macro-F1 on athletes never seen, all windows together, without the naive answer. Bars: 95 % intervals over athletes, and over seeds where a model has several.", "name": "fig-teacher-long"}, "image": {"alt": "A panel a data set: macro-F1 with intervals of every baseline, of one LSTM and of the LSTM teacher."}}
 long_f1 = {
-    REAL[name]: results.intervals(
+    REAL[name]: accepted.intervals(
         run_, {title: f"f1_{n}" for n, title in TITLES.items() if n != "majority"}
     )
     for name, run_ in accepted_runs.items()

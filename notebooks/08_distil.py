@@ -37,16 +37,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sportsml_lite import results
-from sportsml_lite.chapters import check_values
-from sportsml_lite.distill import (
-    Bounded,
-    Hard,
-    Soft,
-    kl_divergence,
-    mixed_target,
-    soft_cross_entropy,
-    soften,
+from sportsml_lite.baselines.windows import (
+    WINDOW_BASELINES,
+    fit_window_baseline,
+    window_baselines_of,
 )
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import (
@@ -57,8 +51,24 @@ from sportsml_lite.evaluate import (
     macro_f1,
     mse,
 )
+from sportsml_lite.losses import (
+    Bounded,
+    Hard,
+    Soft,
+    kl_divergence,
+    mixed_target,
+    soft_cross_entropy,
+    soften,
+)
 from sportsml_lite.models import Student, count_parameters
-from sportsml_lite.pipeline import (
+from sportsml_lite.plots import distil as figures
+from sportsml_lite.plots import style
+from sportsml_lite.prepare.tasks import load_task
+from sportsml_lite.protocol import fold_athletes, margin
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
+from sportsml_lite.studies import accepted
+from sportsml_lite.training.folds import (
     ask,
     each,
     in_units,
@@ -69,16 +79,6 @@ from sportsml_lite.pipeline import (
     splits_of,
     train_student,
     train_teacher,
-)
-from sportsml_lite.plots import distil as figures
-from sportsml_lite.plots import style
-from sportsml_lite.protocol import fold_athletes, margin
-from sportsml_lite.recording import record
-from sportsml_lite.tasks import load_task
-from sportsml_lite.window_baselines import (
-    WINDOW_BASELINES,
-    fit_window_baseline,
-    window_baselines_of,
 )
 
 style.use()
@@ -1168,7 +1168,7 @@ def long_cell(run, key):
 
 redo = "sportsml run 08 -p dataset {} -p profile full"
 long_runs = {
-    name: results.find("08_distil", name)
+    name: accepted.find("08_distil", name)
     for name in ("swimming", "actes", "simulated")
 }
 missing = "; ".join(redo.format(n) for n, run in long_runs.items() if not run)
@@ -1193,7 +1193,7 @@ for name, run in long_runs.items():
     for kind, title in {"teacher": "teacher", **kinds}.items():
         ends = {n: f"gain_{kind}_{n}" for n in (4, 8, 32)}
         ends[int(run["numbers"]["labelled_all"])] = f"gain_{kind}"
-        part = results.intervals(run, ends).rename_axis("athletes").reset_index()
+        part = accepted.intervals(run, ends).rename_axis("athletes").reset_index()
         rows.append(part.assign(arm=title))
     title = name if name == "simulated" else f"{name} (real)"
     long_gain[title] = pd.concat(rows)

@@ -38,13 +38,23 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sportsml_lite import results
-from sportsml_lite.chapters import check_values
-from sportsml_lite.distill import Soft
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import bootstrap, by_athlete, compare
+from sportsml_lite.losses import Soft
 from sportsml_lite.models import count_parameters
-from sportsml_lite.pipeline import (
+from sportsml_lite.plots import style
+from sportsml_lite.plots import transfer as figures
+from sportsml_lite.prepare.tasks import load_task
+from sportsml_lite.protocol import (
+    PROTOCOL,
+    FewShot,
+    few_shot_windows,
+    margin,
+)
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
+from sportsml_lite.studies import accepted
+from sportsml_lite.training.folds import (
     ask,
     each,
     in_units,
@@ -54,16 +64,6 @@ from sportsml_lite.pipeline import (
     train_student,
     train_teacher,
 )
-from sportsml_lite.plots import style
-from sportsml_lite.plots import transfer as figures
-from sportsml_lite.protocol import (
-    PROTOCOL,
-    FewShot,
-    few_shot_windows,
-    margin,
-)
-from sportsml_lite.recording import record
-from sportsml_lite.tasks import load_task
 from sportsml_lite.transfer import (
     METHODS,
     NO_OWN_DATA,
@@ -954,7 +954,7 @@ record("people_reserve", heart.gain.athletes if heart else "–")
 # %% tags=["hide-input"]
 redo = "sportsml run 09 -p dataset {} -p profile full"
 runs = {
-    name: results.find("09_transfer", name)
+    name: accepted.find("09_transfer", name)
     for name in ("swimming", "simulated", "actes")
 }
 
@@ -984,7 +984,7 @@ if runs["swimming"]:
     }
     for arm in LIGHT:
         names = {k: f"gain_{arm}_{k}" for k in long_remaining}
-        part = results.intervals(runs["swimming"], names)
+        part = accepted.intervals(runs["swimming"], names)
         harmed = [float(numbers[f"harmed_{arm}_{k}"]) / 100 for k in part.index]
         part = part.assign(method=TITLES.get(arm, arm), harmed=harmed)
         long_curve.append(part.rename_axis("k").reset_index())

@@ -37,13 +37,21 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sportsml_lite import results
-from sportsml_lite.chapters import check_values
-from sportsml_lite.distill import Soft, fidelity
+from sportsml_lite.baselines.windows import fit_window_baseline
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import bootstrap, by_athlete, compare
+from sportsml_lite.losses import Soft, fidelity
 from sportsml_lite.models import count_parameters
-from sportsml_lite.pipeline import (
+from sportsml_lite.plots import pipeline as figures
+from sportsml_lite.plots import style
+from sportsml_lite.plots.accepted import side_by_side
+from sportsml_lite.prepare.tasks import load_task
+from sportsml_lite.protocol import few_shot_windows, margin
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
+from sportsml_lite.simulate import GENERATORS
+from sportsml_lite.studies import accepted
+from sportsml_lite.training.folds import (
     ask,
     each,
     in_units,
@@ -55,13 +63,6 @@ from sportsml_lite.pipeline import (
     train_student,
     train_teacher,
 )
-from sportsml_lite.plots import pipeline as figures
-from sportsml_lite.plots import style
-from sportsml_lite.plots.accepted import side_by_side
-from sportsml_lite.protocol import few_shot_windows, margin
-from sportsml_lite.recording import record
-from sportsml_lite.simulate import GENERATORS
-from sportsml_lite.tasks import load_task
 from sportsml_lite.transfer import (
     NO_OWN_DATA,
     Adaptation,
@@ -70,7 +71,6 @@ from sportsml_lite.transfer import (
     take_shots,
 )
 from sportsml_lite.transfer import answers as shot_answers
-from sportsml_lite.window_baselines import fit_window_baseline
 
 style.use()
 
@@ -536,7 +536,7 @@ record("fidelity", 100 * agree, digits=0)
 
 # %% tags=["hide-input"]
 NAMES = ("simulated", "swimming", "actes")
-runs = {n: run for n in NAMES if (run := results.find("10_pipeline", n))}
+runs = {n: run for n in NAMES if (run := accepted.find("10_pipeline", n))}
 redo = "sportsml run 10 -p dataset {} -p profile full"
 lines = []
 for name, run in runs.items():
@@ -561,7 +561,7 @@ style.text_table(pd.DataFrame(lines, columns=columns)) if lines else "\n".join(
 long_gains = {}
 for name, run in runs.items():
     rest = {a: t for a, t in ARMS.items() if a not in ("majority", "none")}
-    table = results.intervals(run, {t: f"gain_{a}" for a, t in rest.items()})
+    table = accepted.intervals(run, {t: f"gain_{a}" for a, t in rest.items()})
     said = {t: run["numbers"][f"verdict_{a}"] for a, t in rest.items()}
     title = name if name == "simulated" else f"{name} (real)"
     long_gains[title] = table.assign(verdict=pd.Series(said))

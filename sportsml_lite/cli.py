@@ -20,7 +20,7 @@ class _Failure(click.ClickException):
 @contextlib.contextmanager
 def _plain_errors():
     """One message instead of a traceback: exit code 2 for the reader's mistake, 1 for a failure."""
-    from sportsml_lite.runs import Failed
+    from sportsml_lite.publish.runs import Failed
 
     try:
         yield
@@ -42,7 +42,7 @@ def main():
 @click.argument("chapter")
 def params(chapter):
     """List the parameters of CHAPTER (1, 01 or 01_collect) with defaults, units and ranges."""
-    from sportsml_lite.chapters import find
+    from sportsml_lite.publish.chapters import find
 
     with _plain_errors():
         rows = [(p.name, repr(p.default), p.comment) for p in find(chapter).parameters().values()]
@@ -62,8 +62,8 @@ def run(chapter, given, page):
 
     The executed notebook, its recorded numbers and its page are kept in runs/.
     """
-    from sportsml_lite import runs
-    from sportsml_lite.chapters import find
+    from sportsml_lite.publish import runs
+    from sportsml_lite.publish.chapters import find
 
     with _plain_errors():
         chosen = find(chapter)
@@ -74,7 +74,7 @@ def run(chapter, given, page):
         if page and importlib.util.find_spec("jupyter_book") is None:
             click.echo("page:     none; pages need the extra 'book' (README)")
         elif page:
-            from sportsml_lite import book
+            from sportsml_lite.publish import book
 
             click.echo(f"page:     {book.run_page(folder, chosen)}")
 
@@ -82,7 +82,7 @@ def run(chapter, given, page):
 @main.command()
 def book():
     """Build the book: execute the chapters that changed, then write the site."""
-    from sportsml_lite import book as build
+    from sportsml_lite.publish import book as build
 
     with _plain_errors():
         click.echo("Building the book: executing what changed, then writing the pages.")
@@ -93,7 +93,7 @@ def book():
 @click.option("--diff", is_flag=True, help="Only show which checked numbers changed.")
 def pairs(diff):
     """Write each .ipynb anew from its .py, with freshly checked numbers."""
-    from sportsml_lite import book as build
+    from sportsml_lite.publish import book as build
 
     with _plain_errors():
         (build.show_changed_numbers if diff else build.update_pairs)(click.echo)
@@ -125,7 +125,7 @@ def list_results():
     """List the accepted results with the command that redoes each."""
     import json
 
-    from sportsml_lite.results import folder
+    from sportsml_lite.studies.accepted import folder
 
     with _plain_errors():
         for path in sorted(folder().glob("*.json")):
@@ -137,7 +137,7 @@ def list_results():
 @click.argument("run_folder", metavar="RUN")
 def accept(run_folder):
     """Accept the record of RUN, a folder that `sportsml run` printed, into results/."""
-    from sportsml_lite import results as accepted
+    from sportsml_lite.studies import accepted as accepted
 
     with _plain_errors():
         click.echo(f"accepted: {accepted.accept(run_folder)}")
@@ -158,7 +158,7 @@ def _bar(name: str):
 @main.command()
 def doctor():
     """Check this computer: Python, libraries, data, browser; say what to do about each."""
-    from sportsml_lite import doctor as checks
+    from sportsml_lite.publish import doctor as checks
 
     with _plain_errors():
         failed = False

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sportsml_lite import schema
-from sportsml_lite.baselines import BASELINES, add_own_past, fit_baseline, own_past
+from sportsml_lite.baselines.sessions import BASELINES, add_own_past, fit_baseline, own_past
 from sportsml_lite.errors import UserError
 from sportsml_lite.prepare import Table
 

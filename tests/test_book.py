@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from sportsml_lite import book, chapters, doctor, runs
+from sportsml_lite.publish import book, chapters, doctor, runs
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 

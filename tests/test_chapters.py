@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from sportsml_lite import chapters
 from sportsml_lite.errors import UserError
+from sportsml_lite.publish import chapters
 
 SOURCE = """# ---
 # jupyter:

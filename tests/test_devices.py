@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sportsml_lite import schema
-from sportsml_lite.collect import assemble, devices
-from sportsml_lite.collect.recording import sport_name
+from sportsml_lite.collect import devices
+from sportsml_lite.collect.formats import assemble
+from sportsml_lite.collect.formats.recording import sport_name
 from sportsml_lite.errors import UserError
 
 OSAKA = "18360138543_ACTIVITY_Osaka_Marathon_2025.fit"

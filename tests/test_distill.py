@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from sportsml_lite.distill import (
+from sportsml_lite.errors import UserError
+from sportsml_lite.losses import (
     Bounded,
     Hard,
     Soft,
@@ -22,7 +23,6 @@ from sportsml_lite.distill import (
     soften,
     zscore,
 )
-from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
 from sportsml_lite.plots import distil as figures
 from sportsml_lite.training.sequences import Plan, Sequences, WindowData, fit_windows

@@ -16,7 +16,8 @@ from dataclasses import replace
 
 import pytest
 
-from sportsml_lite.collect import download, fetch, origins
+from sportsml_lite.collect import fetch
+from sportsml_lite.collect.fetch import download, origins
 from sportsml_lite.errors import UserError
 
 BODY = bytes(range(256)) * 4096  # 1 MiB

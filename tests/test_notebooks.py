@@ -8,8 +8,8 @@ import sys
 import nbformat
 import pytest
 
-from sportsml_lite import chapters
-from sportsml_lite.recording import recorded
+from sportsml_lite.publish import chapters
+from sportsml_lite.publish.record import recorded
 
 EVERY = chapters.chapters()
 NAMES = [chapter.name for chapter in EVERY]

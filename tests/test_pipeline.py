@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 import torch
 
-from sportsml_lite import chapters
-from sportsml_lite.distill import Soft
 from sportsml_lite.errors import UserError
-from sportsml_lite.pipeline import (
+from sportsml_lite.losses import Soft
+from sportsml_lite.prepare.tasks import Task
+from sportsml_lite.protocol import Split
+from sportsml_lite.publish import chapters
+from sportsml_lite.schema import Windows
+from sportsml_lite.training.folds import (
     MOTION,
     SECONDS,
     Sizes,
@@ -28,9 +31,6 @@ from sportsml_lite.pipeline import (
     train_student,
     train_teacher,
 )
-from sportsml_lite.protocol import Split
-from sportsml_lite.schema import Windows
-from sportsml_lite.tasks import Task
 from sportsml_lite.training.sequences import Plan, outputs_of
 
 # pytest undoes the filter that the package sets when it is imported.

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sportsml_lite import schema
-from sportsml_lite.collect import actes, fetch, pmdata, public, runners, swimming
-from sportsml_lite.collect.dataset import DataSet
+from sportsml_lite.collect import fetch
+from sportsml_lite.collect.datasets import actes, pmdata, public, runners, swimming
+from sportsml_lite.collect.datasets.dataset import DataSet
 from sportsml_lite.errors import UserError
 
 

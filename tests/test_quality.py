@@ -201,13 +201,13 @@ def test_every_rule_says_what_it_looks_for_in_numbers():
 
 def test_planted_locks_are_seen_and_shifted_cadence_is_not():
     """On a simulated run without a lock: the rule finds planted locks, and nothing by itself."""
-    from sportsml_lite.collect import lock
+    from sportsml_lite.collect import cadence_lock
     from sportsml_lite.simulate import example_run
 
     _, stream = example_run(2)
-    test = lock.lock_test(stream, close_bpm=5, shifts=20, seed=0)
+    test = cadence_lock.lock_test(stream, close_bpm=5, shifts=20, seed=0)
     assert test["verdict"] == "no sign of a lock"
-    seen = lock.power(stream, test, close_bpm=5, trials=4, seed=0)
+    seen = cadence_lock.power(stream, test, close_bpm=5, trials=4, seed=0)
     assert seen.loc[15, "rule"] == 100
-    short = lock.lock_test(stream[:300], close_bpm=5, shifts=5, seed=0)
+    short = cadence_lock.lock_test(stream[:300], close_bpm=5, shifts=5, seed=0)
     assert "too little" in short["verdict"]

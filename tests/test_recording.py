@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.recording import PREFIX, record, recorded
+from sportsml_lite.publish.record import PREFIX, record, recorded
 
 
 @pytest.fixture

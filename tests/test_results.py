@@ -5,14 +5,14 @@ import json
 import pandas as pd
 import pytest
 
-from sportsml_lite import results
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import Interval
+from sportsml_lite.studies import accepted
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "folder", lambda: tmp_path / "results")
+    monkeypatch.setattr(accepted, "folder", lambda: tmp_path / "results")
     return tmp_path
 
 
@@ -30,9 +30,9 @@ def _run(folder, **settings):
 
 
 def test_accepted_says_how_to_redo_it(here):
-    path = results.accept(_run(here / "run"))
+    path = accepted.accept(_run(here / "run"))
     assert path.name == "04_effect-pmdata-full.json"
-    found = results.load("04_effect", "pmdata", "full")
+    found = accepted.load("04_effect", "pmdata", "full")
     assert found["numbers"] == {"mae": 1.43}
     assert found["command"] == "sportsml run 04_effect -p dataset pmdata -p profile full"
     assert found["inputs"]["data"] == "abc"
@@ -40,30 +40,30 @@ def test_accepted_says_how_to_redo_it(here):
 
 def test_refuses_what_nobody_else_can_redo(here):
     with pytest.raises(UserError, match="by its name"):
-        results.accept(_run(here / "run", data_dir="mine"))
+        accepted.accept(_run(here / "run", data_dir="mine"))
     with pytest.raises(UserError, match="by its name"):
-        results.accept(_run(here / "run", dataset="./mine"))
+        accepted.accept(_run(here / "run", dataset="./mine"))
     with pytest.raises(UserError, match="no finished run"):
-        results.accept(here / "nothing")
+        accepted.accept(here / "nothing")
     assert not (here / "results").exists()
 
 
 def test_a_missing_or_older_result_says_what_to_do(here):
     with pytest.raises(UserError, match="sportsml results accept"):
-        results.load("04_effect", "pmdata", "full")
-    path = results.accept(_run(here / "run"))
+        accepted.load("04_effect", "pmdata", "full")
+    path = accepted.accept(_run(here / "run"))
     path.write_text(path.read_text().replace('"version": 1', '"version": 0'))
     with pytest.raises(UserError, match="version 0, not 1"):
-        results.load("04_effect", "pmdata", "full")
+        accepted.load("04_effect", "pmdata", "full")
 
 
 def test_find_gives_none_where_nobody_has_accepted(here):
-    assert results.find("04_effect", "pmdata") is None
-    path = results.accept(_run(here / "run"))
-    assert results.find("04_effect", "pmdata")["numbers"] == {"mae": 1.43}
+    assert accepted.find("04_effect", "pmdata") is None
+    path = accepted.accept(_run(here / "run"))
+    assert accepted.find("04_effect", "pmdata")["numbers"] == {"mae": 1.43}
     path.write_text(path.read_text().replace('"version": 1', '"version": 0'))
     with pytest.raises(UserError, match="version 0, not 1"):  # spoilt is not absent
-        results.find("04_effect", "pmdata")
+        accepted.find("04_effect", "pmdata")
 
 
 def test_recorded_intervals_become_numbers_and_what_is_no_interval_is_left_out():
@@ -75,5 +75,5 @@ def test_recorded_intervals_become_numbers_and_what_is_no_interval_is_left_out()
         index=["first", "second"],
         columns=["estimate", "low", "high"],
     )
-    pd.testing.assert_frame_equal(results.intervals(run, names), expected)
-    assert results.intervals({"numbers": {}}, names).empty
+    pd.testing.assert_frame_equal(accepted.intervals(run, names), expected)
+    assert accepted.intervals({"numbers": {}}, names).empty

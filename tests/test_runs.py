@@ -2,8 +2,8 @@
 
 import pytest
 
-from sportsml_lite import runs
-from sportsml_lite.chapters import find
+from sportsml_lite.publish import runs
+from sportsml_lite.publish.chapters import find
 
 
 @pytest.fixture

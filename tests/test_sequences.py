@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from sportsml_lite.distill import Bounded, Hard, Soft, hard_loss
 from sportsml_lite.errors import UserError
+from sportsml_lite.losses import Bounded, Hard, Soft, hard_loss
 from sportsml_lite.models import LSTMTeacher, Student
 from sportsml_lite.training import sequences
 from sportsml_lite.training.sequences import (

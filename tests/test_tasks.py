@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sportsml_lite import tasks
-from sportsml_lite.collect.dataset import DataSet
-from sportsml_lite.collect.swimming import CHANNELS, INERTIAL
+from sportsml_lite.collect.datasets.dataset import DataSet
+from sportsml_lite.collect.datasets.swimming import CHANNELS, INERTIAL
 from sportsml_lite.errors import UserError
+from sportsml_lite.prepare import tasks
+from sportsml_lite.prepare.tasks import DOMAINS, STROKES, load_task
 from sportsml_lite.schema import conform
 from sportsml_lite.simulate import simulate
-from sportsml_lite.tasks import DOMAINS, STROKES, load_task
 
 SMALL = {"n_athletes": 2, "sessions_each": 2}
 SIZE = (120.0, 60.0)

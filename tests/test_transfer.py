@@ -24,10 +24,10 @@ from sportsml_lite.transfer import (
     personalise_many,
     personalise_one,
     phases,
-    study,
     take_shots,
     with_device,
 )
+from sportsml_lite.transfer import shots as study
 from sportsml_lite.transfer.guard import gains
 from sportsml_lite.transfer.many import head_gradient
 from sportsml_lite.transfer.support import features_of

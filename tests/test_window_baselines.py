@@ -5,20 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sportsml_lite import window_baselines
-from sportsml_lite.baselines import STRENGTHS
-from sportsml_lite.collect.swimming import INERTIAL
-from sportsml_lite.errors import UserError
-from sportsml_lite.evaluate import macro_f1, mae
-from sportsml_lite.schema import Windows
-from sportsml_lite.tasks import DOMAINS
-from sportsml_lite.window_baselines import (
+from sportsml_lite.baselines import windows as window_baselines
+from sportsml_lite.baselines.sessions import STRENGTHS
+from sportsml_lite.baselines.windows import (
     WINDOW_BASELINES,
     best_cuts,
     fit_window_baseline,
     window_baselines_of,
     window_statistics,
 )
+from sportsml_lite.collect.datasets.swimming import INERTIAL
+from sportsml_lite.errors import UserError
+from sportsml_lite.evaluate import macro_f1, mae
+from sportsml_lite.prepare.tasks import DOMAINS
+from sportsml_lite.schema import Windows
 
 CUTS = (0.6, 0.8)
 CLASSES = ["majority", "zone", "forest", "boosting", "minirocket"]

@@ -14,7 +14,7 @@ What the columns mean, in every format:
 - ``hr_mean_bpm``, ``hr_max_bpm`` and ``power_mean_w`` are computed from the stream, not copied from
   the file, so that the formats agree; ``speed_mean_mps`` is distance over duration.
 - ``elevation_gain_m`` is the device's own where it states one, else it is counted in steps of
-  3 m (:func:`~sportsml_lite.collect.assemble.climb_m`).
+  3 m (:func:`~sportsml_lite.collect.formats.assemble.climb_m`).
 - ``effect`` is the device's training effect (FIT), whose formula is proprietary.
 - A value outside the contract's range is loaded as it stands:
   :func:`~sportsml_lite.collect.quality.artefacts` reports it.
@@ -30,12 +30,12 @@ from pathlib import Path
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect.assemble import assemble
-from sportsml_lite.collect.fit import read_fit
-from sportsml_lite.collect.fitwriter import write_fit
-from sportsml_lite.collect.recording import Recording, Refusal
-from sportsml_lite.collect.table import read_csv
-from sportsml_lite.collect.xmlfiles import read_xml
+from sportsml_lite.collect.formats.assemble import assemble
+from sportsml_lite.collect.formats.csv import read_csv
+from sportsml_lite.collect.formats.fit import read_fit
+from sportsml_lite.collect.formats.fit_writer import write_fit
+from sportsml_lite.collect.formats.recording import Recording, Refusal
+from sportsml_lite.collect.formats.xml import read_xml
 from sportsml_lite.errors import UserError
 
 __all__ = ["DeviceFileError", "read", "read_file", "read_folder", "same_session", "write_fit"]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect.assemble import HOLD_S
+from sportsml_lite.collect.formats.assemble import HOLD_S
 from sportsml_lite.errors import UserError
 
 # Heart rate answers a step in speed with at most 30.2 bpm/(m/s) over a time constant of 57.6 s

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from sportsml_lite.collect.swimming import INERTIAL
+from sportsml_lite.collect.datasets.swimming import INERTIAL
 from sportsml_lite.prepare.windows import fill_windows
 from sportsml_lite.schema import Windows
 

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from sportsml_lite import chapters, models, regression
+from sportsml_lite import models, paths, regression
 from sportsml_lite.errors import UserError
 from sportsml_lite.training.recipe import (
     RECIPE,
@@ -108,7 +108,7 @@ def fit_cached(
     digest = hashlib.sha256()
     for part in _inputs(model, data, seed, recipe):
         digest.update(hashlib.sha256(part).digest())
-    folder = folder or chapters.project_root() / "_build" / "models"
+    folder = folder or paths.project_root() / "_build" / "models"
     path = folder / f"{digest.hexdigest()[:20]}.pt"
     if path.is_file():
         with suppress(UserError):  # a spoilt file: train anew

@@ -21,7 +21,7 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from sportsml_lite import chapters, distill, models
+from sportsml_lite import losses, models, paths
 from sportsml_lite.errors import UserError
 from sportsml_lite.training.recipe import repeatable
 from sportsml_lite.training.saved import _read, _write
@@ -205,7 +205,7 @@ class WindowModule(lightning.LightningModule):
         self.model.eval()
         with torch.no_grad():
             outputs = outputs_of(self.model, part)
-            val_loss = float(distill.hard_loss(outputs, part.y, self.weight))
+            val_loss = float(losses.hard_loss(outputs, part.y, self.weight))
         self.model.train()
         self.rows.append((self.taken, float(torch.stack(self.losses).mean()), val_loss))
         self.losses.clear()
@@ -242,18 +242,18 @@ def fit_windows(
     ----------
     build : makes an untrained network
     seed : of the first weights, the batches and the symmetries; same seed, same result
-    loss : :class:`~sportsml_lite.distill.Hard` (the default), ``Soft``, ``Bounded``
+    loss : :class:`~sportsml_lite.losses.Hard` (the default), ``Soft``, ``Bounded``
     soft : (N, K) the teacher's outputs for the training windows
 
     Raises
     ------
     UserError if ``soft`` does not fit, or training diverges
     """
-    plan, loss = plan or Plan(), loss or distill.Hard()
+    plan, loss = plan or Plan(), loss or losses.Hard()
     if soft is not None and soft.shape != (len(data.train), data.n_outputs):
         raise UserError(f"soft labels {tuple(soft.shape)} for {len(data.train)} windows and "
                         f"{data.n_outputs} outputs; give one row a window")  # fmt: skip
-    if soft is None and not isinstance(loss, distill.Hard):
+    if soft is None and not isinstance(loss, losses.Hard):
         raise UserError(f"{type(loss).__name__} needs the teacher's outputs: give soft")
     with repeatable(seed):
         module = WindowModule(build(), loss, data.weight, plan)
@@ -305,13 +305,13 @@ def fit_windows_cached(
 
     Two processes that want the same network train it once: the second waits for the first.
     """
-    plan, loss = plan or Plan(), loss or distill.Hard()
+    plan, loss = plan or Plan(), loss or losses.Hard()
     with repeatable(seed):
         model = build()
     digest = hashlib.sha256()
     for item in _inputs(model, data, seed, plan, loss, soft):
         digest.update(item)
-    folder = folder or chapters.project_root() / "_build" / "models"
+    folder = folder or paths.project_root() / "_build" / "models"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{digest.hexdigest()[:24]}.pt"
     with FileLock(path.with_suffix(".lock")):
@@ -339,7 +339,7 @@ def _inputs(model, data: WindowData, seed, plan, loss, soft) -> Iterator[bytes]:
     for kind in sorted({type(m) for m in model.modules()}, key=lambda kind: kind.__qualname__):
         if not kind.__module__.startswith(("torch.", models.__name__)):
             yield inspect.getsource(kind.forward).encode()
-    for part in (models, distill):
+    for part in (models, losses):
         yield inspect.getsource(part).encode()
     yield Path(__file__).read_bytes()
 

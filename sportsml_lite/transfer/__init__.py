@@ -8,8 +8,7 @@ athletes never seen.
 
 from sportsml_lite.transfer.many import personalise_many
 from sportsml_lite.transfer.one import personalise_one
-from sportsml_lite.transfer.shrink import NO_OWN_DATA, Population, fit_population
-from sportsml_lite.transfer.study import (
+from sportsml_lite.transfer.shots import (
     Shots,
     adapted,
     answers,
@@ -19,6 +18,7 @@ from sportsml_lite.transfer.study import (
     trials,
     with_device,
 )
+from sportsml_lite.transfer.shrink import NO_OWN_DATA, Population, fit_population
 from sportsml_lite.transfer.support import (
     METHODS,
     Adaptation,

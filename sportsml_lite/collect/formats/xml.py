@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.collect.recording import (
+from sportsml_lite.collect.formats.recording import (
     LARGEST,
     Recording,
     Refusal,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.collect.recording import ON_FOOT, SECOND_US, Recording, Refusal
+from sportsml_lite.collect.formats.recording import ON_FOOT, SECOND_US, Recording, Refusal
 
 HEADER_SIZES = (12, 14)
 CRC_SIZE = 2

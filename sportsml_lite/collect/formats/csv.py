@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect.recording import SECOND_US, Recording, Refusal, utc_times
+from sportsml_lite.collect.formats.recording import SECOND_US, Recording, Refusal, utc_times
 
 MISSING = ("", "na", "nan", "n/a", "null", "none", "-")
 TIMES = ("time", "timestamp")

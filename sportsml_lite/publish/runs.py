@@ -11,9 +11,10 @@ import platform
 import re
 from pathlib import Path
 
-from sportsml_lite.chapters import PACKAGE, Chapter, check, project_root
 from sportsml_lite.errors import UserError
-from sportsml_lite.recording import record, recorded
+from sportsml_lite.paths import PACKAGE, project_root
+from sportsml_lite.publish.chapters import Chapter, check
+from sportsml_lite.publish.record import record, recorded
 
 __all__ = ["Failed", "dependencies", "execute", "key", "record", "recorded", "run"]
 

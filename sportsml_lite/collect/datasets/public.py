@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from sportsml_lite.collect import fetch
-from sportsml_lite.collect.actes import load_actes
-from sportsml_lite.collect.dataset import DataSet, summary
-from sportsml_lite.collect.own_tables import load_tables
-from sportsml_lite.collect.pmdata import clock_check, load_pmdata
-from sportsml_lite.collect.runners import load_runners
-from sportsml_lite.collect.swimming import load_swimming
+from sportsml_lite.collect.datasets.actes import load_actes
+from sportsml_lite.collect.datasets.dataset import DataSet, summary
+from sportsml_lite.collect.datasets.own_tables import load_tables
+from sportsml_lite.collect.datasets.pmdata import clock_check, load_pmdata
+from sportsml_lite.collect.datasets.runners import load_runners
+from sportsml_lite.collect.datasets.swimming import load_swimming
 from sportsml_lite.errors import UserError
 
 __all__ = [

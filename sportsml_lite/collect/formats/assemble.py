@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect.recording import (
+from sportsml_lite.collect.formats.recording import (
     ON_WHEELS,
     SECOND_US,
     Recording,

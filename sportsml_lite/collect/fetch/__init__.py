@@ -11,10 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sportsml_lite.collect import download as net
-from sportsml_lite.collect import origins
-from sportsml_lite.collect.download import fingerprint
-from sportsml_lite.collect.origins import ORIGINS, Origin
+from sportsml_lite.collect.fetch import download as net
+from sportsml_lite.collect.fetch import origins
+from sportsml_lite.collect.fetch.download import fingerprint
+from sportsml_lite.collect.fetch.origins import ORIGINS, Origin
 from sportsml_lite.errors import UserError
 
 __all__ = [

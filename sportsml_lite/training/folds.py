@@ -12,9 +12,9 @@ import torch
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import LSTMTeacher, Student
 from sportsml_lite.prepare import fill_windows, fit_scaler
+from sportsml_lite.prepare.tasks import Task
 from sportsml_lite.protocol import PARTS, PROTOCOL, Split, fold_athletes
 from sportsml_lite.schema import Windows
-from sportsml_lite.tasks import Task
 from sportsml_lite.training.sequences import (
     Plan,
     Sequences,

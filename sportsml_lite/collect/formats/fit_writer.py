@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.collect.fit import NOT_SET_S, SEMICIRCLE_DEG, SIMULATED
-from sportsml_lite.collect.recording import ON_FOOT, ON_WHEELS
+from sportsml_lite.collect.formats.fit import NOT_SET_S, SEMICIRCLE_DEG, SIMULATED
+from sportsml_lite.collect.formats.recording import ON_FOOT, ON_WHEELS
 from sportsml_lite.errors import UserError
 
 # FIT field and the lowest and highest value it holds, for the columns that FIT knows.

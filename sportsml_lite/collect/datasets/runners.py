@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.collect import dataset
-from sportsml_lite.collect.dataset import DataSet, Dropped
+from sportsml_lite.collect.datasets import dataset
+from sportsml_lite.collect.datasets.dataset import DataSet, Dropped
 from sportsml_lite.errors import UserError
 
 DAYS = 7

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect import dataset
-from sportsml_lite.collect.dataset import Dropped
-from sportsml_lite.collect.recording import utc_times
+from sportsml_lite.collect.datasets import dataset
+from sportsml_lite.collect.datasets.dataset import Dropped
+from sportsml_lite.collect.formats.recording import utc_times
 from sportsml_lite.errors import UserError
 
 ZONE = "Europe/Oslo"

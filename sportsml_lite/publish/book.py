@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from sportsml_lite.chapters import Chapter, chapters, pair_text, project_root
 from sportsml_lite.errors import UserError
-from sportsml_lite.exercises import exercise_notebook
-from sportsml_lite.recording import recorded
-from sportsml_lite.runs import Failed, dependencies, execute, key, write_atomically
+from sportsml_lite.paths import project_root
+from sportsml_lite.publish.chapters import Chapter, chapters, pair_text
+from sportsml_lite.publish.exercises import exercise_notebook
+from sportsml_lite.publish.record import recorded
+from sportsml_lite.publish.runs import Failed, dependencies, execute, key, write_atomically
 
 Say = Callable[[str], None]
 BUILDER = ("book.py", "exercises.py", "recording.py")  # what a page depends on, beside its sources

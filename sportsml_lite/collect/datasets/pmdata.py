@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect import dataset
-from sportsml_lite.collect import pmdata_files as files
-from sportsml_lite.collect.dataset import DataSet, Dropped
-from sportsml_lite.collect.recording import utc_times
+from sportsml_lite.collect.datasets import dataset
+from sportsml_lite.collect.datasets import pmdata_files as files
+from sportsml_lite.collect.datasets.dataset import DataSet, Dropped
+from sportsml_lite.collect.formats.recording import utc_times
 from sportsml_lite.errors import UserError
 
 MATCH_S = 30 * 60  # a report and a recorded session whose ends differ by less are one session

@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 
-from sportsml_lite.chapters import project_root
+from sportsml_lite.paths import project_root
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 INSTALL = "pip install -c constraints.txt -e '.[book,lab,test]'"

@@ -1,9 +1,8 @@
 """What every device format shares: a recording, the refusal of a file, and one vocabulary.
 
-A parser (:mod:`~sportsml_lite.collect.fit`, :mod:`~sportsml_lite.collect.xmlfiles`,
-:mod:`~sportsml_lite.collect.table`) turns the bytes of a file into :class:`Recording` objects and
-raises :class:`Refusal` where it cannot; :func:`~sportsml_lite.collect.assemble.assemble` turns
-recordings into the contract's tables.
+A parser (``fit``, ``xml`` and ``csv`` beside this module) turns the bytes of a file into
+:class:`Recording` objects and raises :class:`Refusal` where it cannot; ``assemble`` turns recordings
+into the contract's tables.
 """
 
 from __future__ import annotations

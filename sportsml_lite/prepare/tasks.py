@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.collect import public
-from sportsml_lite.collect.swimming import INERTIAL, RATE_HZ, TRANSITION
+from sportsml_lite.collect.datasets import public
+from sportsml_lite.collect.datasets.swimming import INERTIAL, RATE_HZ, TRANSITION
 from sportsml_lite.errors import UserError
 from sportsml_lite.prepare import cut_windows, hr_max_by_age, regular, stream_reserve
 from sportsml_lite.prepare._rows import of_athletes, of_sessions, recordings

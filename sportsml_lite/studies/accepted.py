@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sportsml_lite.chapters import project_root
 from sportsml_lite.errors import UserError
+from sportsml_lite.paths import project_root
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def accept(run: Path) -> Path:
     ------
     UserError if the folder holds no record, or the run read a folder that only this computer has
     """
-    from sportsml_lite.runs import write_atomically
+    from sportsml_lite.publish.runs import write_atomically
 
     path = Path(run) / "record.json" if Path(run).is_dir() else Path(run)
     try:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect import dataset
-from sportsml_lite.collect.dataset import DataSet, Dropped
+from sportsml_lite.collect.datasets import dataset
+from sportsml_lite.collect.datasets.dataset import DataSet, Dropped
 from sportsml_lite.errors import UserError
 
 LABELS = ("below_vt1", "between", "above_vt2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 
-from sportsml_lite.recording import printed
+from sportsml_lite.publish.record import printed
 
 TASK = "answer = ...  # replace the dots with your own code; several lines are fine"
 ROLE = re.compile(r"\{([a-z:]+)\}`([^`<]*?)\s*(?:<[^`]*>)?`")

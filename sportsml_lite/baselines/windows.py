@@ -17,12 +17,12 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.baselines import STRENGTHS, TREES
+from sportsml_lite.baselines.sessions import STRENGTHS, TREES
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import macro_f1, mse
 from sportsml_lite.prepare import fill_windows, fit_scaler, last_mean, window_statistics
+from sportsml_lite.prepare.tasks import DOMAINS
 from sportsml_lite.schema import Windows
-from sportsml_lite.tasks import DOMAINS
 
 WINDOW_BASELINES = {
     "majority": "most frequent class",
@@ -136,7 +136,7 @@ def fit_symmetric_baseline(
 
     Parameters
     ----------
-    signs : (G, C) of ±1, see :class:`~sportsml_lite.tasks.Task`; the first is all 1
+    signs : (G, C) of ±1, see :class:`~sportsml_lite.prepare.tasks.Task`; the first is all 1
     others : as for :func:`fit_window_baseline`
     """
     if not train.classes:

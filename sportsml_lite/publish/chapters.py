@@ -12,20 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sportsml_lite.errors import UserError
+from sportsml_lite.paths import project_root
 
-PACKAGE = Path(__file__).parent
 RECORDING = {"check", "solution"}  # tags of the cells that record numbers
-
-
-def project_root() -> Path:
-    """The checkout with ``notebooks/``: around the package, else around the working directory."""
-    here = Path.cwd()
-    for folder in (PACKAGE.parent, here, *here.parents):
-        if (folder / "notebooks").is_dir() and (folder / "_config.yml").is_file():
-            return folder
-    raise UserError(
-        "the book's notebooks are not here: run the command inside a clone of the repository"
-    )
 
 
 @dataclass(frozen=True)

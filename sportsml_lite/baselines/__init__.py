@@ -1,0 +1,1 @@
+"""What a network must beat: ``sessions`` (rows of a table) and ``windows``."""

@@ -1,0 +1,1 @@
+"""Public data sets and the reader's own tables, one loader each."""

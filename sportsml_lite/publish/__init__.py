@@ -1,0 +1,1 @@
+"""Notebooks to pages: chapters, runs, records, exercises, site; no machine learning."""
