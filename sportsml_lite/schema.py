@@ -86,11 +86,28 @@ STREAMS = (
     Column("label", "str", "", "label of the second", required=False),
 )
 
-TABLES = {"athletes": ATHLETES, "sessions": SESSIONS, "streams": STREAMS}
+# The table of every experiment: a row is one athlete under one arm, fold and seed. Settings
+# of an arm (k, alpha, ...) are further columns, NaN where it has none.
+SCORES = (
+    _key("study", "experiment"),
+    _key("dataset", "data set"),
+    _key("arm", "what was tried"),
+    Column(
+        "partition", "int64", "", "which division of the athletes into folds", 0, nullable=False
+    ),
+    Column("fold", "int64", "", "fold of the partition", 0, nullable=False),
+    Column("seed", "int64", "", "seed of the training", 0, nullable=False),
+    _key("athlete", "athlete"),
+    _key("metric", "what was measured"),
+    Column("value", "float64", "", "the metric's value, in its own unit"),
+    Column("n", "float64", "", "windows or sessions behind it", 0),
+)
+
+TABLES = {"athletes": ATHLETES, "sessions": SESSIONS, "streams": STREAMS, "scores": SCORES}
 
 
 def columns(table: str) -> dict[str, Column]:
-    """Columns of ``'athletes'``, ``'sessions'`` or ``'streams'`` by name."""
+    """Columns of one of :data:`TABLES` by name."""
     if table not in TABLES:
         raise UserError(f"unknown table {table!r}: choose one of {', '.join(TABLES)}")
     return {column.name: column for column in TABLES[table]}
@@ -128,7 +145,7 @@ def validate(frame: pd.DataFrame, table: str, where: str) -> pd.DataFrame:
     Parameters
     ----------
     frame : table to check
-    table : ``'athletes'``, ``'sessions'`` or ``'streams'``
+    table : key of :data:`TABLES`
     where : what the error names, e.g. a file
 
     Raises

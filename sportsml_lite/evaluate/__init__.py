@@ -1,7 +1,7 @@
-"""How good, how sure, for whom: errors, intervals over athletes, calibration.
+"""How good, how sure, for whom: errors, intervals over athletes and models, calibration.
 
-``metrics`` counts errors, ``intervals`` bootstraps athletes and seeds, ``calibration`` holds
-reliability and conformal intervals. Truth comes first, then the prediction, as in scikit-learn.
+``metrics`` counts errors, ``verdicts`` judges a Scores table, ``calibration`` holds reliability and
+conformal intervals. Truth comes first, then the prediction, as in scikit-learn.
 """
 
 from sportsml_lite.evaluate.calibration import (
@@ -11,16 +11,6 @@ from sportsml_lite.evaluate.calibration import (
     ece,
     fit_temperature,
     reliability,
-)
-from sportsml_lite.evaluate.intervals import (
-    Comparison,
-    Interval,
-    bootstrap,
-    compare,
-    gain_interval,
-    noninferior,
-    score_interval,
-    verdict,
 )
 from sportsml_lite.evaluate.metrics import (
     METRICS,
@@ -36,13 +26,25 @@ from sportsml_lite.evaluate.metrics import (
     score,
     scores,
 )
+from sportsml_lite.evaluate.verdicts import (
+    Comparison,
+    Interval,
+    athlete_values,
+    compare,
+    gains,
+    holm,
+    interval,
+    mean,
+    noninferior,
+    verdict,
+)
 
 __all__ = [
     "METRICS",
     "Comparison",
     "Interval",
     "accuracy",
-    "bootstrap",
+    "athlete_values",
     "by_athlete",
     "compare",
     "conformal_radius",
@@ -50,9 +52,12 @@ __all__ = [
     "cv_plus",
     "ece",
     "fit_temperature",
-    "gain_interval",
+    "gains",
+    "holm",
+    "interval",
     "macro_f1",
     "mae",
+    "mean",
     "mse",
     "noninferior",
     "oracle_ratio",
@@ -61,7 +66,6 @@ __all__ = [
     "reliability",
     "rmse",
     "score",
-    "score_interval",
     "scores",
     "verdict",
 ]

@@ -21,6 +21,7 @@ class Protocol:
     validation: float = _rule(0.15, "share of athletes that choose settings and when to stop")
     test: float = _rule(0.15, "share of athletes that are looked at once, at the end")
     folds: int = _rule(5, "groups of athletes on real sets, each tested once")
+    partitions: int = _rule(2, "divisions of the athletes into such groups, each with its seeds")
     calibration: float = _rule(0.20, "share of training athletes set apart for conformal intervals")
     k: tuple[int, ...] = _rule((0, 1, 2, 5, 10, 20), "labelled windows a class, or sessions")
     pool: float = _rule(0.5, "largest share of an athlete's rows of a class that k may use up")
@@ -45,7 +46,7 @@ PROTOCOL = Protocol()
 class Margin:
     """What counts, in the unit of one measured quantity.
 
-    ``worth_naming`` is the smallest mean difference that the text may call a difference, and the
+    ``smallest_effect`` is the smallest mean difference that the text may call a difference, and the
     margin of non-inferiority of a mean; ``harm`` is how much worse one athlete may become before we
     say that the athlete was harmed. It is wider, since one athlete's score is noisier than a mean.
     """
@@ -53,7 +54,7 @@ class Margin:
     quantity: str
     unit: str
     better: str
-    worth_naming: float
+    smallest_effect: float
     harm: float
     why: str
 
