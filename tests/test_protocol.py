@@ -27,9 +27,9 @@ def test_the_rules_are_frozen_and_print_with_their_reasons():
     assert (table["meaning"].str.len() > 10).all()
 
 
-def test_margins_are_a_closed_set_and_harm_is_wider_than_what_is_worth_naming():
-    assert protocol.margin("macro_f1").worth_naming == 0.01
-    assert all(m.harm > m.worth_naming > 0 for m in protocol.MARGINS.values())
+def test_margins_are_a_closed_set_and_harm_is_wider_than_the_smallest_effect():
+    assert protocol.margin("macro_f1").smallest_effect == 0.01
+    assert all(m.harm > m.smallest_effect > 0 for m in protocol.MARGINS.values())
     with pytest.raises(UserError, match="no margin for 'f1'"):
         protocol.margin("f1")
 
@@ -188,7 +188,7 @@ def test_no_tested_second_was_calibrated_on(rows, gap):
     shot = protocol.few_shot(
         table["athlete"], table["start"], stop, gap, table["y"], table["recording"]
     )
-    used = (shot.rank > 0) & (shot.deepest >= 0)
+    used = (shot.rank > 0) & (shot.max_k >= 0)
     for i in np.flatnonzero(shot.test):
         same = used & (table["athlete"] == table["athlete"][i]).to_numpy()
         same &= (table["recording"] == table["recording"][i]).to_numpy()
@@ -196,10 +196,10 @@ def test_no_tested_second_was_calibrated_on(rows, gap):
         assert apart.all()
     assert not (shot.test & (shot.rank > 0)).any()
     for k in (1, 2):
-        if (shot.deepest >= k).any():
-            held = shot.test_rows(0) & (shot.deepest >= k)
+        if (shot.max_k >= k).any():
+            held = shot.test_rows(0) & (shot.max_k >= k)
             assert (shot.test_rows(k) == held).all()
-            assert (shot.support(k - 1) <= shot.support(k) | (shot.deepest < k)).all()
+            assert (shot.support(k - 1) <= shot.support(k) | (shot.max_k < k)).all()
 
 
 def test_sessions_keep_a_day_between_and_a_single_session_remains_at_zero_only():

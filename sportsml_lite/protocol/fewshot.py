@@ -17,39 +17,39 @@ class FewShot:
     """Which rows of an athlete may be calibrated on and which test, the same test for every k.
 
     athlete : (N,) str; rank : (N,) int, 1 for the earliest row of its athlete and class that may
-    be used, 0 for a row that may not; deepest : (N,) int, the largest k that the row's athlete can
+    be used, 0 for a row that may not; max_k : (N,) int, the largest k that the row's athlete can
     give in every class it performs, -1 where nothing is left to test; test : (N,) bool
     """
 
     athlete: np.ndarray
     rank: np.ndarray
-    deepest: np.ndarray
+    max_k: np.ndarray
     test: np.ndarray
 
     def athletes(self, k: int) -> np.ndarray:
         """Athletes that remain at ``k``, sorted."""
         _check_k(k)
-        remaining = np.unique(self.athlete[self.deepest >= k])
+        remaining = np.unique(self.athlete[self.max_k >= k])
         if not len(remaining):
-            most = max(int(self.deepest.max()), 0)
+            most = max(int(self.max_k.max()), 0)
             raise UserError(f"k = {k}: no athlete has so much; the largest possible is {most}")
         return remaining
 
     def support(self, k: int) -> np.ndarray:
         """Rows to calibrate on, (N,) bool: the k earliest a class of those who remain."""
         self.athletes(k)
-        return (self.rank >= 1) & (self.rank <= k) & (self.deepest >= k)
+        return (self.rank >= 1) & (self.rank <= k) & (self.max_k >= k)
 
     def test_rows(self, k: int) -> np.ndarray:
         """Rows to test on, (N,) bool: always the same ones of an athlete who remains at ``k``."""
         self.athletes(k)
-        return self.test & (self.deepest >= k)
+        return self.test & (self.max_k >= k)
 
     def counts(self) -> pd.DataFrame:
         """How many athletes remain at each k of the protocol, and how many rows test them."""
         k = np.array(PROTOCOL.k)
-        athletes = [len(np.unique(self.athlete[self.deepest >= i])) for i in k]
-        rows = [int((self.test & (self.deepest >= i)).sum()) for i in k]
+        athletes = [len(np.unique(self.athlete[self.max_k >= i])) for i in k]
+        rows = [int((self.test & (self.max_k >= i)).sum()) for i in k]
         return pd.DataFrame({"athletes": athletes, "test_rows": rows}, index=pd.Index(k, name="k"))
 
 
@@ -83,9 +83,9 @@ def few_shot(athlete, start_s, stop_s, gap_s: float, y=None, recording=None) -> 
     rank = rank.where(rank <= pool, 0)
     test = _clear_of(rows, rank > 0, gap_s)
     tested = test.groupby(rows["athlete"]).transform("any")
-    deepest = pool.groupby(rows["athlete"]).transform("min").where(tested, -1)
-    rank, deepest, test = (v.sort_index().to_numpy() for v in (rank, deepest, test))
-    return FewShot(as_names(athlete), rank, deepest, test)
+    max_k = pool.groupby(rows["athlete"]).transform("min").where(tested, -1)
+    rank, max_k, test = (v.sort_index().to_numpy() for v in (rank, max_k, test))
+    return FewShot(as_names(athlete), rank, max_k, test)
 
 
 def few_shot_sessions(sessions: pd.DataFrame) -> FewShot:
@@ -109,7 +109,7 @@ def few_shot_windows(windows) -> FewShot:
     turn = np.arange(len(names))
     shot = few_shot(windows.athlete[first], turn, turn, 0.0)
     return FewShot(
-        as_names(windows.athlete), *(v[codes] for v in (shot.rank, shot.deepest, shot.test))
+        as_names(windows.athlete), *(v[codes] for v in (shot.rank, shot.max_k, shot.test))
     )
 
 

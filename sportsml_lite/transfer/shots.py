@@ -35,7 +35,7 @@ class Shots:
 
     def most(self, wanted: Sequence[int]) -> tuple[int, ...]:
         """Those of the ``wanted`` k that some athlete can give."""
-        return tuple(k for k in wanted if k <= self.shot.deepest.max())
+        return tuple(k for k in wanted if k <= self.shot.max_k.max())
 
     def support(self, k: int, signs: torch.Tensor | None = None) -> Support:
         """The k earliest windows a class of the athletes who remain at k, sorted by name."""
