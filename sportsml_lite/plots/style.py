@@ -8,12 +8,14 @@ import builtins
 # figure's lightness round in dark mode (book/_static/book.css), so figures are drawn for white.
 BLUE, ORANGE, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 SKY, AMBER, GREY, INK = "#56b4e9", "#e69f00", "#767676", "#1a1a1a"
+ACCENT, QUIET, HARM = BLUE, GREY, ORANGE  # what a figure is about, what is beside it, who loses
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY)
 
 # Labels may be Chinese: the first of these that the computer has stands in for missing glyphs.
 CHINESE = ("Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
 
-WIDTH_IN = 8.0  # the page's text column: a figure this wide is shown at its own size
+# Nearly the page's text column; on a telephone shrunk by half, so that its letters stay legible.
+WIDTH_IN = 6.8
 
 
 def use() -> None:
@@ -39,7 +41,10 @@ def use() -> None:
             "figure.figsize": (WIDTH_IN, 3.6),
             "figure.constrained_layout.use": True,
             "font.family": ["sans-serif", *chinese],
-            "font.size": 11,
+            "font.size": 12,
+            "axes.labelsize": 12,
+            "xtick.labelsize": 11,
+            "ytick.labelsize": 11.5,
             "legend.frameon": False,
             "svg.hashsalt": "sportsml_lite",
             "text.color": INK,
