@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sportsml_lite import schema
+from sportsml_lite import intensity, schema
 from sportsml_lite.collect import fetch
 from sportsml_lite.collect.datasets import actes, pmdata, public, runners, swimming
 from sportsml_lite.collect.datasets.dataset import DataSet
@@ -328,7 +328,9 @@ def test_actes_streams_are_the_beats_of_their_second(tests_, actes_folder):
 def test_actes_labels_are_the_thresholds(tests_):
     s = tests_.streams.merge(tests_.athletes, left_on="session_id", right_on="athlete_id")
     expected = np.select(
-        [s["power_w"] <= s["vt1"], s["power_w"] <= s["vt2"]], actes.LABELS[:2], actes.LABELS[2]
+        [s["power_w"] <= s["vt1"], s["power_w"] <= s["vt2"]],
+        intensity.DOMAINS[:2],
+        intensity.DOMAINS[2],
     )
     assert (s["label"] == expected).all()
     assert s.groupby("session_id")["label"].nunique().eq(3).all()

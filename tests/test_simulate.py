@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sportsml_lite import schema
+from sportsml_lite import intensity, schema
 from sportsml_lite.errors import UserError
 from sportsml_lite.simulate import (
     athletes,
@@ -293,7 +293,7 @@ def test_tables_are_in_the_contracts_form(sim, seconds):
     schema.validate(watch, "streams", "streams")
     assert set(sim.sessions["effect_name"]) == {"simulated"}
     assert sim.sessions["session_id"].is_unique
-    assert set(watch["label"]) == set(blocks.LABELS)
+    assert set(watch["label"]) == set(intensity.DOMAINS)
 
 
 def test_summary_equals_its_stream(sim):
@@ -389,8 +389,8 @@ def test_label_is_the_domain_of_the_true_oxygen_uptake(sim, seconds):
     body = sim.hidden_bodies.loc[owner]
     vo2 = truth["true_vo2"].to_numpy()
     expected = (vo2 >= body["vt1"].to_numpy()) + 0 + (vo2 >= body["vt2"].to_numpy())
-    assert (watch["label"].map(blocks.LABELS.index).to_numpy() == expected).mean() > 0.9999
-    assert (truth["true_domain"].to_numpy() == watch["label"].map(blocks.LABELS.index)).all()
+    assert (watch["label"].map(intensity.DOMAINS.index).to_numpy() == expected).mean() > 0.9999
+    assert (truth["true_domain"].to_numpy() == watch["label"].map(intensity.DOMAINS.index)).all()
 
 
 # --- the effect --------------------------------------------------------------------------------

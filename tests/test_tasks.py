@@ -1,5 +1,7 @@
 """Tasks: what is predicted, what may be read for it, and which recordings are the same movement."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,8 @@ from sportsml_lite.collect.datasets.swimming import CHANNELS, INERTIAL
 from sportsml_lite.errors import UserError
 from sportsml_lite.prepare import tasks
 from sportsml_lite.prepare.tasks import DOMAINS, STROKES, load_task
+from sportsml_lite.prepare.tasks.motion import motion_task
+from sportsml_lite.prepare.tasks.seconds import UNKNOWN_AGE_Y, grade, hr_fraction, seconds_task
 from sportsml_lite.schema import conform
 from sportsml_lite.simulate import simulate
 
@@ -18,8 +22,8 @@ SIZE = (120.0, 60.0)
 
 @pytest.fixture(scope="module")
 def seconds():
-    """Name, athletes, sessions, streams, dropped of two simulated athletes."""
-    return tasks._simulated("simulated", 0, 2, 2)
+    """Two simulated athletes as a data set."""
+    return tasks.drawn("simulated", 0, 2, 2)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +43,12 @@ def of_window(windows, i, streams):
 def test_the_target_is_the_mean_of_the_sixty_seconds_after_the_window(seconds, heart_rate):
     windows, found = heart_rate.windows, {}
     for i in range(len(windows)):
-        own, last = of_window(windows, i, seconds[3])
+        own, last = of_window(windows, i, seconds.streams)
         ahead = own["hr_bpm"].to_numpy()[last + 1 : last + 61]
         assert len(ahead) == 60 and np.isfinite(ahead).sum() >= 30
         np.testing.assert_allclose(windows.y[i], np.nanmean(ahead), rtol=1e-12)
         found.setdefault(windows.recording[i], set()).add(int(windows.t0_s[i]))
-    for name, own in seconds[3].groupby("session_id"):
+    for name, own in seconds.streams.groupby("session_id"):
         known = own["hr_bpm"].notna().to_numpy()
         wanted = {t for t in range(0, len(own) - 179, 60) if known[t + 120 : t + 180].sum() >= 30}
         assert found[name] == wanted
@@ -56,7 +60,7 @@ def test_only_the_planned_speed_comes_from_the_next_minute(seconds, heart_rate):
         "hr_bpm", "speed_mps", "cadence_spm", "grade", "planned_speed_mps",
     )  # fmt: skip
     for i in range(len(windows)):
-        own, last = of_window(windows, i, seconds[3])
+        own, last = of_window(windows, i, seconds.streams)
         past, ahead = slice(last - 119, last + 1), slice(last - 59, last + 61)
         np.testing.assert_array_equal(windows.X[i, 4], own["speed_mps"][ahead].astype("float32"))
         for c, name in enumerate(windows.channels[:3]):
@@ -67,14 +71,14 @@ def test_only_the_planned_speed_comes_from_the_next_minute(seconds, heart_rate):
 
 
 def test_what_happens_later_changes_no_window_before(seconds):
-    name, athletes, sessions, streams, dropped = seconds
+    streams = seconds.streams
     given = (SIZE, "class", "age")
-    whole = tasks._streams(name, athletes, sessions, streams, dropped, *given)
+    whole = seconds_task(seconds, *given)
     later = streams["t_s"] >= 600
     measured = [c for c in streams.select_dtypes("number") if c != "t_s"]
     other = streams.copy()
     other.loc[later, measured] = other.loc[later, measured] * 0.7 + 3
-    changed = tasks._streams(name, athletes, sessions, other, dropped, *given)
+    changed = seconds_task(replace(seconds, streams=other), *given)
     before = whole.windows.t0_s + 120 <= 600
     assert 0 < before.sum() < len(before)
     np.testing.assert_array_equal(whole.windows.X[before], changed.windows.X[before])
@@ -87,7 +91,7 @@ def test_the_class_is_that_of_the_last_second(seconds):
     windows = task.windows
     assert windows.classes == DOMAINS and task.name == "simulated"
     for i in range(0, len(windows), 7):
-        own, last = of_window(windows, i, seconds[3])
+        own, last = of_window(windows, i, seconds.streams)
         assert windows.classes[windows.y[i]] == own["label"][last]
         lab = own["vo2_ml_kg_min"][last - 119 : last + 1].astype("float32")
         np.testing.assert_array_equal(task.laboratory[i, 0], lab)
@@ -118,22 +122,22 @@ def climb(slope, speed=3.0, seconds=120, steps=0.0):
 
 @pytest.mark.parametrize(("slope", "is_"), [(0.05, 0.05), (-0.2, -0.2), (0.6, 0.45), (0.0, 0.0)])
 def test_grade_is_rise_over_run_of_thirty_seconds(slope, is_):
-    grade = tasks._grade(climb(slope)).reshape(2, -1)
-    assert np.isnan(grade[:, :30]).all()  # a second recording does not begin in the first
-    np.testing.assert_allclose(grade[:, 30:], is_, atol=1e-12)
+    found = grade(climb(slope)).reshape(2, -1)
+    assert np.isnan(found[:, :30]).all()  # a second recording does not begin in the first
+    np.testing.assert_allclose(found[:, 30:], is_, atol=1e-12)
 
 
 def test_a_barometers_steps_are_no_hills_and_who_stands_has_no_slope():
-    error = tasks._grade(climb(0.02, steps=0.2))[30:120] - 0.02
+    error = grade(climb(0.02, steps=0.2))[30:120] - 0.02
     assert np.abs(error).max() <= 0.2 / 90 + 1e-12
-    assert np.isnan(tasks._grade(climb(0.02, speed=0.4))).all()
+    assert np.isnan(grade(climb(0.02, speed=0.4))).all()
 
 
 def test_heart_rate_is_a_share_of_the_age_or_of_the_reserve(seconds):
     by_age, by_reserve = (
         load_task("simulated", heart_rate=kind, **SMALL).windows for kind in ("age", "reserve")
     )
-    athletes = seconds[1].set_index("athlete_id").loc[by_age.athlete]
+    athletes = seconds.athletes.set_index("athlete_id").loc[by_age.athlete]
     rest, top = (athletes[c].to_numpy()[:, None] for c in ("hr_rest_bpm", "hr_max_bpm"))
     bpm = by_age.X[:, 0] * (211 - 0.64 * athletes["age_y"].to_numpy()[:, None])
     share = np.clip((bpm - rest) / (top - rest), 0, 1)
@@ -144,8 +148,8 @@ def test_an_unknown_age_is_an_ordinary_one():
     streams = pd.DataFrame({"session_id": "s", "t_s": [0.0, 1.0], "hr_bpm": [100.0, np.nan]})
     sessions = pd.DataFrame({"session_id": ["s"], "athlete_id": ["a"]})
     athletes = conform(pd.DataFrame({"athlete_id": ["a"]}), "athletes")
-    found = tasks._hr_fraction(streams, sessions, athletes, "age")
-    np.testing.assert_allclose(found, [100 / (211 - 0.64 * tasks.UNKNOWN_AGE_Y), np.nan])
+    found = hr_fraction(streams, sessions, athletes, "age")
+    np.testing.assert_allclose(found, [100 / (211 - 0.64 * UNKNOWN_AGE_Y), np.nan])
 
 
 # --- simulated athletes --------------------------------------------------------------------------
@@ -160,13 +164,13 @@ def test_simulated_windows_are_decided_by_their_seed():
 
 @pytest.mark.parametrize("wanted", [1, 3])
 def test_each_simulated_athlete_gives_so_many_sessions(wanted):
-    sessions = tasks._simulated("simulated_b", 0, 3, wanted)[2]
+    sessions = tasks.drawn("simulated_b", 0, 3, wanted).sessions
     assert (sessions.groupby("athlete_id").size() == wanted).all()
     assert sessions["session_id"].is_unique and sessions["athlete_id"].is_monotonic_increasing
 
 
 def test_the_sessions_are_as_mixed_as_the_plan_and_an_athletes_do_not_depend_on_the_others():
-    few, many = (tasks._simulated("simulated", 0, n, 4)[2]["session_id"] for n in (2, 25))
+    few, many = (tasks.drawn("simulated", 0, n, 4).sessions["session_id"] for n in (2, 25))
     assert many[: len(few)].tolist() == few.tolist()
     kinds = simulate(25, days=tasks.SIMULATED_DAYS).hidden.set_index("session_id")["kind"]
     whole, taken = (k.value_counts(normalize=True) for k in (kinds, kinds[many]))
@@ -194,7 +198,7 @@ def swimmers(**recordings):
 @pytest.fixture(scope="module")
 def strokes():
     pieces = [(0, 200, "null"), (200, 250, "turn"), (500, 400, "freestyle"), (901, 185, "turn")]
-    return tasks._motion(
+    return motion_task(
         swimmers(r=swim(pieces), q=swim([(30, 365, "butterfly")], name="q")), (6.0, 2.0), "class"
     )
 
@@ -224,20 +228,20 @@ def test_null_and_turn_are_one_class(strokes):
 @pytest.mark.parametrize("rate", [29.75, 29.9, 30.1, 30.25])
 def test_a_clock_within_the_loaders_tolerance_loses_no_window(rate):
     data = swimmers(r=swim([(0, 3000, "null")], rate), q=swim([(0, 3000, "turn")], rate, "q"))
-    windows = tasks._motion(data, (6.0, 2.0), "class").windows
+    windows = motion_task(data, (6.0, 2.0), "class").windows
     assert len(windows) == 2 * 48 and (np.diff(windows.X[:, 0], axis=1) == 1).all()
 
 
 def test_no_piece_as_long_as_a_window_is_an_error():
     data = swimmers(r=swim([(0, 170, "null"), (200, 170, "turn")]))
     with pytest.raises(UserError, match="windows: none with a known 'label'.*length"):
-        tasks._motion(data, (6.0, 2.0), "class")
+        motion_task(data, (6.0, 2.0), "class")
 
 
 def test_a_sensor_that_is_silent_everywhere_is_named():
     data = swimmers(r=swim([(0, 400, "null")]).assign(gyro_y_radps=np.nan))
     with pytest.raises(UserError, match="gyro_y_radps"):
-        tasks._motion(data, (6.0, 2.0), "class")
+        motion_task(data, (6.0, 2.0), "class")
 
 
 def swimming_file(folder, labels, rate=30.0):

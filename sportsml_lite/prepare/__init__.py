@@ -4,6 +4,7 @@
 back, ``features`` makes the model table, ``scale`` and ``windows`` make what a network reads.
 """
 
+from sportsml_lite.intensity import hr_max_by_age
 from sportsml_lite.prepare.clean import check_ranges, gaps, regular
 from sportsml_lite.prepare.features import FEATURE_NAMES, FEATURES, Table, session_table
 from sportsml_lite.prepare.impute import (
@@ -26,7 +27,6 @@ from sportsml_lite.prepare.scale import (
     Scaler,
     fit_scaler,
     heart_rate_reserve,
-    hr_max_by_age,
     stream_reserve,
     with_hr_max,
 )

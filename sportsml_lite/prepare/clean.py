@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare._rows import recordings
+from sportsml_lite.prepare.rows import recordings
 from sportsml_lite.schema import TABLES, columns
 
 _LONGEST_S = 7 * 86400  # the contract's longest session

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare._rows import of_athletes
+from sportsml_lite.intensity import ACCUSTOMED_D, FATIGUE_D, FITNESS_D
 from sportsml_lite.prepare.load import srpe_load, trimp
 from sportsml_lite.prepare.past import Past
+from sportsml_lite.prepare.rows import of_athletes
 from sportsml_lite.prepare.scale import heart_rate_reserve, with_hr_max
 from sportsml_lite.schema import Column
 
@@ -201,7 +202,7 @@ def _sport(sport: pd.Series) -> dict[str, np.ndarray]:
 
 def _history(sessions: pd.DataFrame, load: np.ndarray) -> dict[str, np.ndarray]:
     past = Past.of(sessions)
-    accustomed = past.accustomed(load, 28)
+    accustomed = past.accustomed(load, ACCUSTOMED_D)
     return {
         "trimp_7d": past.total(load, 7),
         "trimp_28d": past.total(load, 28),
@@ -209,8 +210,8 @@ def _history(sessions: pd.DataFrame, load: np.ndarray) -> dict[str, np.ndarray]:
         "longest_30d_min": past.longest(sessions["duration_s"].to_numpy(float) / 60, 30),
         "accustomed_trimp": accustomed,
         "trimp_ratio": load / np.where(accustomed > 0, accustomed, np.nan),
-        "fitness_42d": past.decayed(load, 42),
-        "fatigue_7d": past.decayed(load, 7),
+        "fitness_42d": past.decayed(load, FITNESS_D),
+        "fatigue_7d": past.decayed(load, FATIGUE_D),
         "days_since_last": past.days_since(),
         "sessions_before": past.count(),
     }

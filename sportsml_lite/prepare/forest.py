@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare._rows import fill, neighbours, recordings, training_means
+from sportsml_lite.prepare.rows import fill, neighbours, recordings, training_means
 
 _ROWS = 10_000  # training rows a forest: more cost time and gain little
 _OLDEST = 600  # ticks; the oldest reading that training imagines

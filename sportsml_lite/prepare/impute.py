@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare._rows import fill, neighbours, recordings, training_means
 from sportsml_lite.prepare.forest import DroppedForest, Forest, OthersForest
+from sportsml_lite.prepare.rows import fill, neighbours, recordings, training_means
 
 _LAG = 30  # ticks; long against sensor noise, short against a session
 

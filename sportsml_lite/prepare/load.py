@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare._rows import of_athletes, of_sessions, recordings
+from sportsml_lite.intensity import BANISTER
+from sportsml_lite.prepare.rows import of_athletes, of_sessions, recordings
 from sportsml_lite.prepare.scale import stream_reserve, with_hr_max
 
-# Banister (1991), fitted to blood lactate: weight a·exp(b·x) of a minute at reserve fraction x.
-TRIMP = {"m": (0.64, 1.92), "f": (0.86, 1.67)}
 EDWARDS = (0.5, 0.6, 0.7, 0.8, 0.9)  # of maximal heart rate; weights 1 to 5 from 50 per cent
 _LONGEST_S = 10.0  # a row stands for the time to the next, but not for a pause
 
@@ -129,10 +128,10 @@ def _strain(reserve, a, b) -> np.ndarray:
 
 def _constants(sex, shape: tuple[int, ...]) -> np.ndarray:
     code, names = pd.factorize(np.broadcast_to(np.asarray(sex, dtype=object), shape).ravel())
-    wrong = [name for name in names if name not in TRIMP]
+    wrong = [name for name in names if name not in BANISTER]
     if wrong:
         raise UserError(f"sex = {wrong[0]!r}: TRIMP knows 'm' and 'f'; leave another one empty")
-    table = np.array([TRIMP[name] for name in names] + [(np.nan, np.nan)])
+    table = np.array([BANISTER[name] for name in names] + [(np.nan, np.nan)])
     return table[code].T.reshape(2, *shape)
 
 

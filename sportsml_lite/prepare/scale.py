@@ -8,15 +8,11 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare._rows import of_athletes, of_sessions, recordings
+from sportsml_lite.intensity import hr_max_by_age
+from sportsml_lite.prepare.rows import of_athletes, of_sessions, recordings
 
 KINDS = ("standard", "minmax")
 MISSING = ("keep", "mean")
-
-
-def hr_max_by_age(age_y):
-    """Expected maximal heart rate, 211 - 0.64·age (bpm; SEE 10.8; Nes et al. 2013)."""
-    return 211 - 0.64 * age_y
 
 
 def heart_rate_reserve(hr_bpm, hr_rest_bpm, hr_max_bpm):

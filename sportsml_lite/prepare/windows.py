@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare._rows import of_sessions, recordings
+from sportsml_lite.prepare.rows import of_sessions, recordings
 from sportsml_lite.schema import Windows
 
 SHORT = ("error", "skip", "pad")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from sportsml_lite import schema
 from sportsml_lite.errors import UserError
+from sportsml_lite.intensity import HR_MAX_SD, hr_max_by_age
 from sportsml_lite.simulate import draws
 
 POPULATIONS = ("athletes", "general")
@@ -16,7 +17,6 @@ COST = (155.4, -30.4, -43.3, 46.3, 19.5, 3.6)
 SLOPE_LIMIT = 0.45
 J_PER_ML = 20.9  # energy of one mL of oxygen
 VO2_REST = 3.5  # mL/kg/min, one metabolic equivalent
-HR_MAX_SD = 10.8  # bpm, Nes et al. 2013
 VO2MAX_SD = 6.6  # mL/kg/min, standard error of the FRIEND equation
 # Athletes stand 8 to 18 mL/kg/min above the general population (assumption); being lean already
 # gives about 4 of it through the mass term of the FRIEND equation.
@@ -123,7 +123,7 @@ def _capacity(body, population, z, u):
     economy = (mean + sd * next(z)).clip(low, high)
     rest, rest_sd = HR_REST[population]
     return {
-        "hr_max_bpm": (211 - 0.64 * body["age_y"] + HR_MAX_SD * next(z)).clip(130, 225),
+        "hr_max_bpm": (hr_max_by_age(body["age_y"]) + HR_MAX_SD * next(z)).clip(130, 225),
         "hr_rest_bpm": (rest + rest_sd * next(z)).clip(32, 90),
         "vo2max_ml_kg_min": vo2max,
         "vt1": vt1 * vo2max,

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sportsml_lite.intensity import DOMAINS
 from sportsml_lite.simulate import draws, effect, physiology, plans, sensors
 
 # Wide enough to be fast, small enough to stay under about 300 MB.
 SESSIONS, SECONDS = 2000, 6_000_000
-LABELS = ("below_vt1", "between", "above_vt2")
 VO2_NOISE = 0.9  # SD of a second of the laboratory channel, mL/kg/min (assumption)
 CHANNELS = plans.CHANNELS + sensors.CHANNELS + 1  # the last: the laboratory's noise
 NORMALS = sensors.NORMALS + effect.NORMALS
@@ -119,7 +119,7 @@ def laboratory_columns(block: Block) -> list[dict[str, np.ndarray]]:
     label = domain(block.truth.vo2, block.body).T
     flat = {
         "vo2_ml_kg_min": (vo2 + VO2_NOISE * noise).astype(float).clip(0).round(2),
-        "label": np.array(LABELS, object)[label],
+        "label": np.array(DOMAINS, object)[label],
     }
     return _by_session(flat, block.watch.seconds)
 

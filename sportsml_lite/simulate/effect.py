@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
+from sportsml_lite.intensity import ACCUSTOMED_D, BANISTER, FATIGUE_D, FITNESS_D
 from sportsml_lite.simulate.physiology import KNOT_S, SECOND, Truth
 
 GENERATORS = ("simulated", "simulated_b")
-STRAIN = {"m": 1.92, "f": 1.67}  # exponents of Banister 1991
-FITNESS_D, FATIGUE_D, ACCUSTOMED_D = 42.0, 7.0, 28.0  # time constants, days
+STRAIN = {sex: exponent for sex, (_, exponent) in BANISTER.items()}
 FRESHNESS = (0.7, 1.1)
 FRESHNESS_SCALE = 12.0  # s, in load a day
 ACCUSTOMED_FLOOR = 30.0  # load of a session

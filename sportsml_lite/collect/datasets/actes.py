@@ -11,10 +11,10 @@ from sportsml_lite import schema
 from sportsml_lite.collect.datasets import dataset
 from sportsml_lite.collect.datasets.dataset import DataSet, Dropped
 from sportsml_lite.errors import UserError
+from sportsml_lite.intensity import DOMAINS
 
-LABELS = ("below_vt1", "between", "above_vt2")
 RR_MS = (250.0, 2000.0)  # 240 and 30 beats a minute
-NEIGHBOURS = 11  # beats whose median a beat is compared with
+RECENT = 11  # beats, with the beat itself, whose median it is compared with
 MISSED, EXTRA = 1.8, 0.55  # of that median: a beat was missed, or one found too many
 HOLD_S = 2  # a heart rate stands this long without a new beat
 ABOUT = ["ID", "age", "Weight", "Height", "P_vt1", "P_vt2"]
@@ -92,12 +92,13 @@ def clean_rr(rr_ms: pd.Series, athlete: pd.Series) -> pd.Series:
 
     Returns
     -------
-    (N,) float, NaN where the interval is no heart beat: it differs from the median of the eleven
-    beats around it by a factor of 1.8 (one was missed) or 0.55 (one was found too many)
+    (N,) float, NaN where the interval is no heart beat: it differs from the median of the last
+    eleven beats by a factor of 1.8 (one was missed) or 0.55 (one was found too many). No later beat
+    is read, so that a watch could do the same
     """
     possible = rr_ms.where(rr_ms.between(*RR_MS))
     median = possible.groupby(athlete).transform(
-        lambda mine: mine.rolling(NEIGHBOURS, center=True, min_periods=3).median()
+        lambda mine: mine.rolling(RECENT, min_periods=3).median()
     )
     ratio = possible / median
     return possible.where(ratio.isna() | ratio.between(EXTRA, MISSED))
@@ -144,7 +145,7 @@ def _seconds(beats: pd.DataFrame, mass_kg: float) -> pd.DataFrame:
 def _labels(power_w: pd.Series, vt1_w: float, vt2_w: float) -> pd.Series:
     """Intensity domain of each second; missing where power or a threshold is."""
     domain = (power_w > vt1_w).astype("int64") + (power_w > vt2_w).astype("int64")
-    labels = domain.map(dict(enumerate(LABELS))).astype("str")
+    labels = domain.map(dict(enumerate(DOMAINS))).astype("str")
     known = power_w.notna() & pd.notna(vt1_w) & pd.notna(vt2_w)
     return labels.where(known)
 
