@@ -94,7 +94,8 @@ def hard_loss(
     if not len(y):
         return outputs.sum() * 0
     if y.is_floating_point():
-        return (outputs.squeeze(1) - y).square().mean()
+        # Shapes (N,) and (N, 1) would broadcast to (N, N) and train a mean predictor.
+        return (outputs.reshape(y.shape) - y).square().mean()
     return F.cross_entropy(outputs, y, weight)
 
 

@@ -1,36 +1,54 @@
-"""Training a network on a table: one with Lightning, or many seeds at once.
+"""Training networks: one way for all, and many at once.
 
-``recipe`` holds what both share, ``regressor`` the Lightning way, ``stacked`` the many seeds,
-``saved`` the weights on disk.
+``config`` says how, ``data`` holds what a network reads and what comes out, ``trainer`` trains with
+Lightning, ``cache`` does it once, ``stacked`` trains many MLPs at once. ``folds`` makes a task's
+folds ready for a network, ``networks`` trains teacher and student on them.
 """
 
-from sportsml_lite.training.recipe import (
-    OPTIMIZERS,
-    RECIPE,
-    Examples,
-    Fitted,
-    Recipe,
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sportsml_lite.training.config import OPTIMIZERS, TrainConfig, repeatable
+from sportsml_lite.training.data import (
+    Sequences,
+    TrainData,
+    TrainResult,
     examples,
-    predict,
+    outputs_of,
+    predict_values,
 )
-from sportsml_lite.training.regressor import Regressor, TableData, fit, make_trainer
-from sportsml_lite.training.saved import fit_cached, load_weights, save_weights
 from sportsml_lite.training.stacked import fit_many
+
+if TYPE_CHECKING:
+    from sportsml_lite.training.cache import fit_cached
+    from sportsml_lite.training.trainer import fit
 
 __all__ = [
     "OPTIMIZERS",
-    "RECIPE",
-    "Examples",
-    "Fitted",
-    "Recipe",
-    "Regressor",
-    "TableData",
+    "Sequences",
+    "TrainConfig",
+    "TrainData",
+    "TrainResult",
     "examples",
     "fit",
     "fit_cached",
     "fit_many",
-    "load_weights",
-    "make_trainer",
-    "predict",
-    "save_weights",
+    "outputs_of",
+    "predict_values",
+    "repeatable",
 ]
+
+
+def fit(*arguments, **named) -> TrainResult:
+    """:func:`sportsml_lite.training.trainer.fit`; Lightning takes seconds to import, so late."""
+    from sportsml_lite.training.trainer import fit as run
+
+    return run(*arguments, **named)
+
+
+def fit_cached(*arguments, **named) -> TrainResult:
+    """:func:`sportsml_lite.training.cache.fit_cached`."""
+    from sportsml_lite.training.cache import fit_cached as run
+
+    return run(*arguments, **named)

@@ -1,29 +1,19 @@
-"""Teacher, student and athlete, fold by fold: what chapters 7 to 10 share."""
+"""The folds of a task, made ready for a network: filled, scaled, weighted, partly labelled."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.models import LSTMTeacher, Student
 from sportsml_lite.prepare import fill_windows, fit_scaler
 from sportsml_lite.prepare.tasks import Task
 from sportsml_lite.protocol import PARTS, PROTOCOL, Split, fold_athletes
 from sportsml_lite.schema import Windows
-from sportsml_lite.training.sequences import (
-    Plan,
-    Sequences,
-    Trained,
-    WindowData,
-    fit_windows_cached,
-    outputs_of,
-    without_labels,
-)
+from sportsml_lite.training.data import Sequences, TrainData, without_labels
 
 STRIDES = {30.0: 3, 1.0: 2}  # of the student, by rate: 0.1 s and 2 s between two steps
 
@@ -33,7 +23,7 @@ class Fold:
     """One split of a task, scaled by its training athletes.
 
     windows : test windows, for their athletes, times and labels
-    train, validation, test : :class:`~sportsml_lite.training.sequences.Sequences`
+    train, validation, test : :class:`~sportsml_lite.training.data.Sequences`
     train_athlete : (N,) str, of the training windows
     absent : classes that no training window has: they are never predicted, and count as wrong
     """
@@ -55,7 +45,7 @@ class Fold:
         """Classes, or 1 for a number."""
         return len(self.classes) or 1
 
-    def data(self, labelled: Sequence[str] | None = None, unlabelled: bool = False) -> WindowData:
+    def data(self, labelled: Sequence[str] | None = None, unlabelled: bool = False) -> TrainData:
         """What a network is trained on.
 
         Parameters
@@ -69,7 +59,7 @@ class Fold:
             if not bool(known.any()):
                 raise UserError(f"labelled athletes {list(labelled)}: none of them is in training")
             train = without_labels(train, ~known) if unlabelled else train.take(known)
-        return WindowData(
+        return TrainData(
             train, self.validation, self.signs, class_weights(train.y, self.n_outputs),
             self.n_outputs,
         )  # fmt: skip
@@ -91,8 +81,8 @@ def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
 
     A channel that a symmetry may turn round is divided by its size and not shifted, and 0 where
     nothing was measured yet, so that the symmetry holds after scaling too. A channel that no
-    training athlete has becomes 0 for everyone. A number to predict is scaled; :func:`in_units`
-    turns back.
+    training athlete has becomes 0 for everyone. A number to predict is scaled;
+    :func:`~sportsml_lite.training.networks.answers` turns back.
 
     Parameters
     ----------
@@ -175,99 +165,6 @@ def _stride(windows: Windows) -> int:
     return next(s for s in range(usual, 0, -1) if windows.X.shape[2] % s == 0)
 
 
-def in_units(fold: Fold, outputs: torch.Tensor) -> np.ndarray:
-    """Class positions (N,) int, or predicted numbers (N,) in the target's unit."""
-    if fold.classes:
-        return outputs.argmax(1).numpy()
-    return outputs.squeeze(1).double().numpy() * fold.y_scale + fold.y_mean
-
-
-# --- teacher and student -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Networks and how long they learn; the same for every arm of a comparison."""
-
-    teacher_width: int
-    teacher_hidden: int
-    teacher_layers: int
-    teacher: Plan
-    student_width: int
-    student: Plan
-
-
-# Motion at 30 Hz has more to say in a window than a watch's row a second.
-MOTION = Sizes(48, 64, 3, Plan(steps=600, rate=2e-3), 16, Plan(steps=400, rate=5e-3))
-SECONDS = Sizes(24, 32, 2, Plan(steps=600, rate=2e-3), 16, Plan(steps=300, rate=5e-3))
-
-
-def sizes_for(fold: Fold, profile: str) -> Sizes:
-    """The book's sizes for a fold's kind of windows; a ``'quick'`` page trains half as long."""
-    sizes = MOTION if fold.windows.rate_hz > 1 else SECONDS
-    if profile not in ("quick", "full"):
-        raise UserError(f"profile = {profile!r}: choose 'quick' or 'full'")
-    if profile == "full":
-        return sizes
-    shorter = {n: replace(p, steps=p.steps // 2, checks=10)
-               for n, p in (("teacher", sizes.teacher), ("student", sizes.student))}  # fmt: skip
-    return replace(sizes, **shorter)
-
-
-def train_teacher(
-    fold: Fold, seed: int, sizes: Sizes, labelled: Sequence[str] | None = None
-) -> Trained:
-    """An LSTM teacher of one fold, from one seed; trained once for equal inputs."""
-    channels = fold.train.X.shape[1]
-
-    def build():
-        return LSTMTeacher(
-            channels,
-            fold.n_outputs,
-            sizes.teacher_width,
-            sizes.teacher_hidden,
-            sizes.teacher_layers,
-        )
-
-    return fit_windows_cached(build, fold.data(labelled), seed, sizes.teacher)
-
-
-def ask(trained: Iterable[Trained], part: Sequences, signs: torch.Tensor | None) -> torch.Tensor:
-    """Outputs (N, K), averaged over the networks and over the symmetries."""
-    each = [outputs_of(t.model, part, signs) for t in trained]
-    return torch.stack(each).mean(0)
-
-
-def train_student(
-    fold: Fold,
-    seed: int,
-    sizes: Sizes,
-    loss: Callable | None = None,
-    soft: torch.Tensor | None = None,
-    labelled: Sequence[str] | None = None,
-    unlabelled: bool = False,
-    width: int | None = None,
-) -> Trained:
-    """A student of one fold, from one seed.
-
-    Parameters
-    ----------
-    loss : from :mod:`sportsml_lite.distill`; None is the labels alone
-    soft : (N, K) the teacher's outputs for all training windows of the fold
-    labelled, unlabelled : see :meth:`Fold.data`
-    width : of the student; None is that of ``sizes``
-    """
-    channels = fold.train.X.shape[1]
-
-    def build():
-        return Student(channels, fold.n_outputs, width or sizes.student_width, stride=fold.stride)
-
-    data = fold.data(labelled, unlabelled)
-    if soft is not None and len(soft) == len(fold.train) != len(data.train):
-        soft = soft[torch.as_tensor(np.isin(fold.train_athlete.astype(str), list(labelled)))]
-    return fit_windows_cached(build, data, seed, sizes.student, loss, soft)
-
-
 def label_budget(fold: Fold, count: int) -> tuple[str, ...]:
     """The first ``count`` training athletes by which every class is seen as early as can be.
 
@@ -293,8 +190,8 @@ def label_budget(fold: Fold, count: int) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def splits_of(task: Task, profile: str) -> list[Split]:
-    """The five folds, or for a ``'quick'`` page the first of them.
+def folds_of(task: Task, partition: int = 0) -> list[Split]:
+    """The grouped folds of a task's athletes; another partition, other groups.
 
     Raises
     ------
@@ -306,35 +203,4 @@ def splits_of(task: Task, profile: str) -> list[Split]:
             f"{task.name}: {people} athletes have windows with a label; {PROTOCOL.folds} or more "
             f"are needed, to test each by a model that never saw them (left out: {task.left_out})"
         )
-    splits = fold_athletes(task.windows.athlete)
-    return splits if profile == "full" else short_splits(splits)
-
-
-def short_splits(splits: Sequence[Split], athletes: int = 4) -> list[Split]:
-    """The first split, or as many as together test so many ``athletes``: for a short page."""
-    tested = np.cumsum([len(split.test) for split in splits])
-    return list(splits[: int(np.searchsorted(tested, min(athletes, tested[-1]))) + 1])
-
-
-def each(function: Callable, jobs: Sequence, workers: int = 1) -> list:
-    """``function(job)`` for every job, in order, on one or more processes of one thread each."""
-    if workers == 1:
-        return [function(job) for job in jobs]
-    from joblib import Parallel, delayed, parallel_config
-
-    with parallel_config("loky", inner_max_num_threads=1):
-        return Parallel(n_jobs=workers)(delayed(function)(job) for job in jobs)
-
-
-def microseconds(model: Callable, X: torch.Tensor, turns: int = 200) -> np.ndarray:
-    """Time of a window in each of several calls of ``model(X)``, µs, (turns,).
-
-    X : (N, C, T), all in one call
-    """
-    spent = []
-    with torch.inference_mode():
-        for _ in range(turns + 3):  # the first calls prepare
-            begun = time.perf_counter()
-            model(X)
-            spent.append(time.perf_counter() - begun)
-    return 1e6 * np.array(spent[3:]) / len(X)
+    return fold_athletes(task.windows.athlete, seed=PROTOCOL.split_seed + partition)

@@ -12,22 +12,18 @@ W (S, above, below), b (S, above).
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 
+import pandas as pd
 import torch
 from torch import nn
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import MLP
-from sportsml_lite.training.recipe import (
-    RECIPE,
-    Examples,
-    Fitted,
-    Recipe,
-    Track,
-    build_model,
-    repeatable,
-)
+from sportsml_lite.training.config import TrainConfig, repeatable
+from sportsml_lite.training.data import TrainData, TrainResult
 
 Weights = list[torch.Tensor]
 
@@ -86,23 +82,23 @@ def gradient(
 
 def fit_many(
     build: Callable[[int], nn.Module],
-    data: Examples,
+    data: TrainData,
     seeds: Sequence[int],
-    recipe: Recipe = RECIPE,
-) -> list[Fitted]:
+    config: TrainConfig | None = None,
+) -> list[TrainResult]:
     """Train an MLP from each of several seeds, all at once.
 
     Each seed has its own first weights, its own order of batches and its own early stopping, and
-    gets what :func:`~sportsml_lite.training.regressor.fit` gives it alone, but for rounding:
+    gets what :func:`~sportsml_lite.training.trainer.fit` gives it alone, but for rounding:
     equal within 1e-8 over three epochs in float64. In float32 long runs drift apart, as they do
     between two machines.
 
     Parameters
     ----------
     build : makes an untrained :class:`~sportsml_lite.models.MLP` from the number of features
-    data : from :func:`~sportsml_lite.training.recipe.examples`
+    data : from :func:`~sportsml_lite.training.data.examples`
     seeds : whole numbers, each once
-    recipe : optimizer, learning rate, batch size, epochs, patience
+    config : as for ``fit``; one pass an epoch, a constant rate and no clipping
 
     Returns
     -------
@@ -110,68 +106,99 @@ def fit_many(
 
     Raises
     ------
-    UserError if a seed comes twice, ``build`` makes something else, or training diverges
+    UserError if a seed comes twice, ``build`` or ``config`` cannot be stacked, or training diverges
     """
-    seeds = list(seeds)
+    seeds, config = list(seeds), config or TrainConfig()
     if not seeds or len(set(seeds)) < len(seeds):
         raise UserError(f"seeds {seeds}: give at least one, and each once")
+    if config.schedule != "constant" or config.clip or config.steps_per_epoch:
+        raise UserError("fit_many: no schedule, no clipping, one pass an epoch; use fit instead")
     models = []
     for seed in seeds:
         with repeatable(seed):
-            models.append(build_model(build, data))
-    if type(models[0]) is not MLP or data.X.ndim != 2:
+            models.append(build(data.train.X.shape[1]).to(data.train.X.dtype))
+    if type(models[0]) is not MLP or data.train.X.ndim != 2:
         raise UserError("fit_many stacks the MLP on (N, D) features only; use fit for each seed")
     with repeatable(seeds[0]), torch.no_grad():
-        tracks = _train(models, data, seeds, recipe)
-    return [t.fitted(m, s) for t, m, s in zip(tracks, models, seeds, strict=True)]
+        tracks = _train(models, data, seeds, config)
+    return [t.result(m, s) for t, m, s in zip(tracks, models, seeds, strict=True)]
 
 
-def _train(models: list[MLP], data: Examples, seeds: list[int], recipe: Recipe) -> list[Track]:
+class _Track:
+    """History of one network under way, and a copy of the weights of its best epoch so far."""
+
+    def __init__(self):
+        self.rows, self.best, self.weights, self.waited = [], math.inf, None, 0
+        self.begun = time.perf_counter()
+
+    def add(self, steps: int, train: float, val: float, weights: dict[str, torch.Tensor]) -> None:
+        epoch, spent = len(self.rows) + 1, time.perf_counter() - self.begun
+        self.rows.append((epoch, epoch * steps, train, val, spent))
+        self.waited += 1
+        if val < self.best:
+            self.best, self.waited = val, 0
+            self.weights = {name: w.detach().clone() for name, w in weights.items()}
+
+    def finished(self, patience: int) -> bool:
+        return self.waited >= patience or not math.isfinite(self.rows[-1][3])
+
+    def result(self, model: nn.Module, seed: int) -> TrainResult:
+        if self.weights is None:
+            raise UserError("training diverged: no finite validation loss; lower the rate")
+        model.load_state_dict(self.weights)
+        columns = ["epoch", "step", "train_loss", "val_loss", "seconds"]
+        return TrainResult(model.eval(), pd.DataFrame(self.rows, columns=columns), seed)
+
+
+def _train(models: list[MLP], data: TrainData, seeds: list[int], config) -> list[_Track]:
     names = [name for name, _ in models[0].named_parameters()]
     weights = [torch.stack(each) for each in zip(*(m.parameters() for m in models), strict=True)]
-    optimizer = recipe.make_optimizer(weights)
+    optimizer = config.make_optimizer(weights)
     orders = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    tracks = [Track() for _ in seeds]
+    tracks = [_Track() for _ in seeds]
     active = list(range(len(seeds)))
-    for _ in range(recipe.max_epochs):
+    size = min(config.batch_size, len(data.train))
+    steps = -(-len(data.train) // size)
+    for _ in range(config.max_epochs):
         own = [orders[i] for i in active]
-        train_mse = _epoch(weights, optimizer, data, own, recipe.batch_size)
-        val_mse = _validate(weights, data)
+        train = _epoch(weights, optimizer, data, own, size)
+        val = _validate(weights, data)
         for row, i in enumerate(active):
             state = {name: w[row] for name, w in zip(names, weights, strict=True)}
-            tracks[i].add(train_mse[row].item(), val_mse[row].item(), state)
-        rows = [r for r, i in enumerate(active) if not tracks[i].finished(recipe.patience)]
+            tracks[i].add(steps, train[row].item(), val[row].item(), state)
+        rows = [r for r, i in enumerate(active) if not tracks[i].finished(config.patience)]
         if not rows:
             break
         if len(rows) < len(active):
             active = [active[r] for r in rows]
-            _keep(rows, weights, optimizer)
+            keep_rows(rows, weights, optimizer)
     return tracks
 
 
 def _epoch(weights, optimizer, data, orders, batch_size) -> torch.Tensor:
     """One pass, each network in its own order; returns the mean loss (S,) over the rows."""
-    order = torch.stack([torch.randperm(len(data.y), generator=own) for own in orders])
-    total = torch.zeros(len(orders), dtype=data.y.dtype)
-    for X, y in zip(
-        data.X[order].split(batch_size, 1), data.y[order].split(batch_size, 1), strict=True
-    ):
+    rows = data.train
+    order = torch.stack([torch.randperm(len(rows), generator=own) for own in orders])
+    total = torch.zeros(len(orders), dtype=rows.y.dtype)
+    batches = (part[order].split(batch_size, 1) for part in (rows.X, rows.y))
+    for X, y in zip(*batches, strict=True):
         losses, gradients = gradient(weights, X, y)
         for w, g in zip(weights, gradients, strict=True):
             w.grad = g
         optimizer.step()
         total += losses * y.shape[1]
-    return total / len(data.y)
+    return total / len(rows)
 
 
 def _validate(weights, data) -> torch.Tensor:
     """Validation MSE (S,) of each network."""
-    everyone = data.X_val.expand(len(weights[0]), -1, -1)
-    return (forward(weights, everyone)[-1].squeeze(-1) - data.y_val).square().mean(1)
+    part = data.validation
+    everyone = part.X.expand(len(weights[0]), -1, -1)
+    return (forward(weights, everyone)[-1].squeeze(-1) - part.y).square().mean(1)
 
 
-def _keep(rows: list[int], weights: Weights, optimizer: torch.optim.Optimizer) -> None:
-    """Take the finished networks out of the stack, and out of the optimizer's memory of them."""
+def keep_rows(rows: list[int], weights: Weights, optimizer: torch.optim.Optimizer) -> None:
+    """Leave only these networks in the stack, and in the optimizer's memory of them."""
     for w in weights:
         for name, value in optimizer.state[w].items():
             if torch.is_tensor(value) and value.ndim:  # the count of steps is common to all

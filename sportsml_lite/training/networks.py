@@ -1,0 +1,149 @@
+"""Teacher and student of one fold: how large, how long, trained once, and asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from sportsml_lite.errors import UserError
+from sportsml_lite.models import LSTMTeacher, Student
+from sportsml_lite.training.cache import fit_cached
+from sportsml_lite.training.config import TrainConfig
+from sportsml_lite.training.data import Sequences, TrainResult, outputs_of
+from sportsml_lite.training.folds import Fold
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Networks and how long they learn; the same for every arm of a comparison.
+
+    networks : of the teacher, whose answers are the mean of theirs
+    """
+
+    teacher_width: int
+    teacher_hidden: int
+    teacher_layers: int
+    teacher: TrainConfig
+    networks: int
+    student_width: int
+    student: TrainConfig
+
+
+def _steps(count: int, rate: float, epochs: int = 20) -> TrainConfig:
+    return TrainConfig(
+        rate=rate, batch_size=64, max_epochs=epochs, patience=epochs,
+        steps_per_epoch=count // epochs, schedule="cosine", clip=1.0,
+    )  # fmt: skip
+
+
+# Motion at 30 Hz has more to say in a window than a watch's row a second.
+MOTION = ModelConfig(48, 64, 3, _steps(600, 2e-3), 3, 16, _steps(400, 5e-3))
+SECONDS = ModelConfig(24, 32, 2, _steps(600, 2e-3), 3, 16, _steps(300, 5e-3))
+
+
+def config_for(fold: Fold, profile: str = "full") -> ModelConfig:
+    """The book's sizes for a fold's kind of windows; ``'quick'``: one network, a third as long.
+
+    Raises
+    ------
+    UserError for another profile
+    """
+    config = MOTION if fold.windows.rate_hz > 1 else SECONDS
+    if profile not in ("quick", "full"):
+        raise UserError(f"profile = {profile!r}: choose 'quick' or 'full'")
+    if profile == "full":
+        return config
+    shorter = {
+        name: _steps(getattr(config, name).steps // 3, getattr(config, name).rate, epochs=10)
+        for name in ("teacher", "student")
+    }
+    return replace(config, networks=1, **shorter)
+
+
+def train_teacher(
+    fold: Fold, seed: int, config: ModelConfig, labelled: Sequence[str] | None = None
+) -> list[TrainResult]:
+    """The LSTM teacher of one fold: ``config.networks`` networks of different seeds.
+
+    Parameters
+    ----------
+    seed : of the teacher; its networks draw from seeds of their own
+    labelled : training athletes whose labels are known; None is all of them
+    """
+    sizes = config.teacher_width, config.teacher_hidden, config.teacher_layers
+
+    def build(channels):
+        return LSTMTeacher(channels, fold.n_outputs, *sizes)
+
+    data = fold.data(labelled)
+    seeds = range(1000 * (seed + 1), 1000 * (seed + 1) + config.networks)
+    return [fit_cached(build, data, s, config.teacher) for s in seeds]
+
+
+def train_student(
+    fold: Fold,
+    seed: int,
+    config: ModelConfig,
+    loss: Callable | None = None,
+    soft: torch.Tensor | None = None,
+    labelled: Sequence[str] | None = None,
+    unlabelled: bool = False,
+    width: int | None = None,
+) -> TrainResult:
+    """A student of one fold, from one seed.
+
+    Parameters
+    ----------
+    loss : from :mod:`sportsml_lite.losses`; None is the labels alone
+    soft : (N, K) the teacher's outputs for all training windows of the fold
+    labelled, unlabelled : see :meth:`~sportsml_lite.training.folds.Fold.data`
+    width : of the student; None is that of ``config``
+    """
+
+    def build(channels):
+        size = width or config.student_width
+        return Student(channels, fold.n_outputs, size, stride=fold.stride)
+
+    data = fold.data(labelled, unlabelled)
+    if soft is not None and len(soft) == len(fold.train) != len(data.train):
+        soft = soft[torch.as_tensor(np.isin(fold.train_athlete.astype(str), list(labelled)))]
+    return fit_cached(build, data, seed, config.student, loss, soft)
+
+
+def predict(
+    trained: Sequence[TrainResult], part: Sequences, signs: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Outputs (N, K), averaged over the networks and over the symmetries ``signs`` (G, C)."""
+    each = [outputs_of(t.model, part, signs) for t in trained]
+    return torch.stack(each).mean(0)
+
+
+def answers(fold: Fold, outputs: torch.Tensor) -> np.ndarray:
+    """Class positions (N,) int, or predicted numbers (N,) in the target's unit.
+
+    A class that no training window has is no answer.
+    """
+    if fold.classes:
+        absent = [fold.classes.index(name) for name in fold.absent]
+        outputs = outputs.clone()
+        outputs[:, absent] = -torch.inf
+        return outputs.argmax(1).numpy()
+    return outputs.squeeze(1).double().numpy() * fold.y_scale + fold.y_mean
+
+
+def latency_us(model: Callable, X: torch.Tensor, turns: int = 200) -> np.ndarray:
+    """Time of a window in each of several calls of ``model(X)``, µs, (turns,).
+
+    X : (N, C, T), all in one call
+    """
+    spent = []
+    with torch.inference_mode():
+        for _ in range(turns + 3):  # the first calls prepare
+            begun = time.perf_counter()
+            model(X)
+            spent.append(time.perf_counter() - begun)
+    return 1e6 * np.array(spent[3:]) / len(X)
