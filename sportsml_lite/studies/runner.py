@@ -198,7 +198,14 @@ def run(
 
 def depends_on(study: Study, options: Options) -> dict[str, dict[str, str]]:
     """Code, libraries and data that the numbers rest on: equal dicts, equal numbers."""
-    reached = fingerprint.of(f"sportsml_lite.studies.{study.name}:STUDY", f"{__name__}:run_job")
+    parts = (study.load, study.splits, study.score)
+    names = [f"{part.__module__}:{part.__name__}" for part in parts]
+    names += [
+        f"sportsml_lite.studies.{study.name}:ARMS",
+        f"{__name__}:run_job",
+        f"{__name__}:_jobs",
+    ]
+    reached = fingerprint.of(*names)
     folder = None
     if options.data_dir or not options.simulated:
         folder = fetch.locate(options.dataset, options.data_dir)
