@@ -56,20 +56,6 @@ def test_another_seed_is_another_split():
     assert protocol.split_athletes(athletes(50), 0) != protocol.split_athletes(athletes(50), 1)
 
 
-@given(st.integers(10, 120), st.floats(0.1, 0.9), st.integers(0, 3))
-@settings(max_examples=50, deadline=None)
-def test_strata_give_each_part_and_each_fold_its_share(n, share, seed):
-    sex = np.where(np.arange(n) < share * n, "m", "f")
-    men = set(np.array(athletes(n))[sex == "m"])
-    split = protocol.split_athletes(athletes(n), seed, strata=sex)
-    for part in (split.train, split.validation, split.test):
-        assert abs(len(men & set(part)) - len(part) * len(men) / n) <= 1.5
-    counts = [
-        len(men & set(s.test)) for s in protocol.fold_athletes(athletes(n), seed=seed, strata=sex)
-    ]
-    assert max(counts) - min(counts) <= 1
-
-
 @given(names, st.integers(0, 3))
 @settings(max_examples=50, deadline=None)
 def test_folds_test_everybody_once_and_never_train_on_them(athlete, seed):
@@ -88,27 +74,6 @@ def test_leave_one_out_tests_each_alone():
     assert {(len(s.train), len(s.validation), len(s.test)) for s in splits} == {(9, 2, 1)}
 
 
-def test_calibration_athletes_come_out_of_train_alone():
-    split = protocol.split_athletes(athletes(200))
-    taken = protocol.take_calibration(split)
-    assert (taken.validation, taken.test) == (split.validation, split.test)
-    assert set(taken.train) | set(taken.calibration) == set(split.train)
-    assert len(taken.calibration) == 28
-    assert protocol.take_calibration(split, seed=1).calibration != taken.calibration
-    with pytest.raises(UserError, match=r"12 training athletes .* evaluate.cv_plus"):
-        protocol.take_calibration(protocol.split_athletes(athletes(18)))
-
-
-def test_random_rows_put_the_same_athlete_on_both_sides_and_the_protocol_does_not():
-    rows = np.repeat(athletes(20), 30)
-    leaky = protocol.leaky_rows(len(rows))
-    assert (leaky == "train").mean() == pytest.approx(0.7, abs=0.01)
-    assert set(rows[leaky == "train"]) == set(rows[leaky == "test"]) == set(athletes(20))
-    split = protocol.split_athletes(rows)
-    sides = [set(rows[split.rows(rows, part)]) for part in ("train", "test")]
-    assert not sides[0] & sides[1]
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -117,10 +82,6 @@ def test_random_rows_put_the_same_athlete_on_both_sides_and_the_protocol_does_no
         (lambda: protocol.fold_athletes(athletes(9), folds=2), "at least 3"),
         (lambda: protocol.leave_one_out(athletes(2)), "needs 3 athletes, found 2"),
         (lambda: protocol.split_athletes(["a", None, "b"]), "row 1 has no athlete"),
-        (
-            lambda: protocol.split_athletes(athletes(8) * 2, strata=["m"] * 8 + ["f"] * 8),
-            "has two values",
-        ),
         (lambda: protocol.Split(("a", "b"), (), ("b",)), "'b' stands in train and in test"),
         (lambda: protocol.Split(("a",), ("b",), ()), "no athlete in test"),
         (lambda: protocol.split_athletes(athletes(9)).parts(["zz"]), "'zz' was not there"),
@@ -131,14 +92,6 @@ def test_mistakes_are_named_in_one_line(call, message):
     with pytest.raises(UserError, match=message) as error:
         call()
     assert "\n" not in str(error.value)
-
-
-def test_a_class_that_training_lacks_is_an_error_and_one_that_testing_lacks_is_shown():
-    split = protocol.Split(("a", "b"), ("c",), ("d",))
-    table = protocol.check_classes(split, ["a", "b", "c", "d"], ["x", "y", "x", "x"])
-    assert table.loc["y"].to_dict() == {"train": 1, "validation": 0, "test": 0}
-    with pytest.raises(UserError, match="class 'z' has no training row"):
-        protocol.check_classes(split, ["a", "b", "c", "d"], ["x", "y", "x", "z"])
 
 
 def test_few_shot_takes_the_earliest_and_leaves_a_gap():
@@ -200,18 +153,6 @@ def test_no_tested_second_was_calibrated_on(rows, gap):
             held = shot.test_rows(0) & (shot.max_k >= k)
             assert (shot.test_rows(k) == held).all()
             assert (shot.support(k - 1) <= shot.support(k) | (shot.max_k < k)).all()
-
-
-def test_sessions_keep_a_day_between_and_a_single_session_remains_at_zero_only():
-    days = [0, 1, 2, 2.5, 3.2, 5]
-    start = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta([*days, 0], unit="D")
-    sessions = pd.DataFrame(
-        {"athlete_id": ["a"] * 6 + ["b"], "start": start, "duration_s": [3600.0] * 6 + [np.nan]}
-    )
-    shot = protocol.few_shot_sessions(sessions)
-    assert shot.rank.tolist() == [1, 2, 3, 0, 0, 0, 0]
-    assert shot.test.tolist() == [False] * 4 + [True, True, True]
-    assert shot.athletes(0).tolist() == ["a", "b"] and shot.athletes(1).tolist() == ["a"]
 
 
 def windows(y, recording, classes):

@@ -5,17 +5,14 @@ back, ``features`` makes the model table, ``scale`` and ``windows`` make what a 
 """
 
 from sportsml_lite.intensity import hr_max_by_age
-from sportsml_lite.prepare.clean import check_ranges, gaps, regular
+from sportsml_lite.prepare.clean import check_ranges, regular
 from sportsml_lite.prepare.features import FEATURE_NAMES, FEATURES, Table, session_table
 from sportsml_lite.prepare.impute import (
     METHODS,
-    drop_channels,
     fit_imputer,
     hide_bursts,
-    impute_error,
 )
 from sportsml_lite.prepare.load import (
-    lucia,
     seconds,
     srpe_load,
     stream_loads,
@@ -42,17 +39,13 @@ __all__ = [
     "Table",
     "check_ranges",
     "cut_windows",
-    "drop_channels",
     "fill_windows",
     "fit_imputer",
     "fit_scaler",
-    "gaps",
     "heart_rate_reserve",
     "hide_bursts",
     "hr_max_by_age",
-    "impute_error",
     "last_mean",
-    "lucia",
     "regular",
     "seconds",
     "session_table",

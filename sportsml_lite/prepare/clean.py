@@ -1,4 +1,4 @@
-"""Impossible values, irregular clocks and gaps: found, counted, and never repaired in silence."""
+"""Impossible values and irregular clocks: found, counted, and never repaired in silence."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare.rows import recordings
-from sportsml_lite.schema import TABLES, columns
+from sportsml_lite.schema import columns
 
 _LONGEST_S = 7 * 86400  # the contract's longest session
 
@@ -112,26 +111,3 @@ def _averaged(streams: pd.DataFrame, place: np.ndarray, ticks: int) -> dict[str,
         total = np.bincount(place[known], weights=value[known], minlength=ticks)
         means[name] = np.where(count > 0, total, np.nan) / np.maximum(count, 1)
     return means
-
-
-def gaps(streams: pd.DataFrame, channel: str) -> pd.DataFrame:
-    """Every run of missing values of one channel: session_id, start_s, stop_s, rows.
-
-    Rows that are not there are no gap: put the streams on a :func:`regular` clock first.
-    """
-    if channel not in streams:
-        known = [c.name for c in TABLES["streams"] if c.name in streams]
-        raise UserError(f"streams: no channel {channel!r}; there are {', '.join(known)}")
-    first, _ = recordings(streams)
-    missing = streams[channel].isna().to_numpy()
-    start = missing.copy()
-    start[1:] &= ~missing[:-1]
-    start[first] = missing[first]
-    run = np.cumsum(start)[missing]
-    rows = streams.loc[missing, ["session_id", "t_s"]].groupby(run)
-    return rows.agg(
-        session_id=("session_id", "first"),
-        start_s=("t_s", "first"),
-        stop_s=("t_s", "last"),
-        rows=("t_s", "size"),
-    ).reset_index(drop=True)

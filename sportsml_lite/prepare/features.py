@@ -105,29 +105,21 @@ class Table:
             raise UserError(f"no feature {name!r}: choose one of {', '.join(self.names)}")
         return self.X[:, self.names.index(name)]
 
-    def frame(self) -> pd.DataFrame:
-        """Features, target and athlete as a DataFrame, a row a session_id."""
-        index = pd.Index(self.session, name="session_id")
-        frame = pd.DataFrame(self.X, index=index, columns=list(self.names))
-        return frame.assign(**{f"target_{self.target}": self.y, "athlete_id": self.athlete})
-
 
 def session_table(
     sessions: pd.DataFrame,
     athletes: pd.DataFrame,
     target: str = "effect",
-    stream_trimp: pd.Series | None = None,
 ) -> Table:
     """Features (:data:`FEATURES`) and target of every session that has the target.
 
     Sessions without the target still count for the past of later ones. Loads come from the mean
-    heart rate, or from ``stream_trimp`` where a session has one.
+    heart rate.
 
     Parameters
     ----------
     sessions, athletes : tables of the contract
     target : ``'effect'``, ``'rpe'`` (CR10) or ``'srpe'`` (CR10 × minutes)
-    stream_trimp : training impulse by session_id, as ``stream_loads(...)["trimp"]``
 
     Raises
     ------
@@ -141,9 +133,6 @@ def session_table(
     own = ["sex", "age_y", "mass_kg", "height_cm", "hr_rest_bpm", "hr_max_bpm"]
     athlete = of_athletes(sessions["athlete_id"], with_hr_max(athletes), own)
     features = _athlete(athlete) | _session(sessions, athlete)
-    if stream_trimp is not None:
-        integrated = sessions["session_id"].map(stream_trimp).to_numpy(float)
-        features["trimp"] = np.where(np.isnan(integrated), features["trimp"], integrated)
     features |= _sport(sessions["sport"]) | _history(sessions, features["trimp"])
     keep = ~np.isnan(y)
     X = np.stack([np.asarray(features[n], dtype=float)[keep] for n in FEATURE_NAMES], axis=1)

@@ -71,17 +71,6 @@ class DroppedForest(Forest):
     drop: ClassVar[float] = 0.3
 
 
-@dataclass(frozen=True)
-class OthersForest(Forest):
-    """A forest that sees the other channels only, and so guesses an average athlete."""
-
-    @classmethod
-    def fit(cls, train: pd.DataFrame, channels: Sequence[str], seed: int = 0) -> OthersForest:
-        """Fit on at most 10,000 random seconds of the training athletes a forest."""
-        _check(train, channels)
-        return cls(_learn_others(train, channels, cls.drop, seed), {})
-
-
 def _check(train: pd.DataFrame, channels: Sequence[str]) -> None:
     training_means(train, channels)
     if len(channels) < 2:

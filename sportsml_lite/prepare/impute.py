@@ -1,4 +1,4 @@
-"""Fill gaps in streams: several ways with one interface, and their error on values we know.
+"""Fill gaps in streams: several ways with one interface, and bursts to try them on.
 
 Whatever is learned comes from training athletes. Only ``causal`` ways may run on a watch: they
 never read a later second. Interpolation does, and is here to show what that is worth.
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare.forest import DroppedForest, Forest, OthersForest
+from sportsml_lite.prepare.forest import DroppedForest, Forest
 from sportsml_lite.prepare.rows import fill, neighbours, recordings, training_means
 
 _LAG = 30  # ticks; long against sensor noise, short against a session
@@ -106,7 +106,6 @@ METHODS = {
     "decay": Decay,
     "forest": Forest,
     "forest_dropped": DroppedForest,
-    "forest_others": OthersForest,
     "interpolate": Interpolate,
 }
 
@@ -116,8 +115,8 @@ def fit_imputer(method: str, train: pd.DataFrame, channels: Sequence[str], seed:
 
     Parameters
     ----------
-    method : ``'mean'``, ``'hold'``, ``'decay'``, ``'forest'``, ``'forest_dropped'``,
-        ``'forest_others'`` (all causal) or ``'interpolate'``
+    method : ``'mean'``, ``'hold'``, ``'decay'``, ``'forest'``, ``'forest_dropped'`` (all causal) or
+        ``'interpolate'``
     train : Streams of training athletes, on a regular clock
 
     Raises
@@ -153,54 +152,6 @@ def hide_bursts(
     hidden = np.cumsum(change[:n]) > 0
     gone = {c: streams[c].mask(hidden) for c in channels}
     return streams.assign(**gone), hidden
-
-
-def drop_channels(X: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
-    """Augmentation: whole channels of (N, C, T) become NaN, each with probability ``share``.
-
-    One channel of each window always stays.
-    """
-    n, c, _ = X.shape
-    rng = np.random.default_rng(seed)
-    gone = rng.random((n, c)) < share
-    gone[np.arange(n), rng.integers(c, size=n)] &= ~gone.all(axis=1)
-    return np.where(gone[:, :, None], np.array(np.nan, X.dtype), X)
-
-
-def impute_error(
-    imputers: Mapping[str, object],
-    held_out: pd.DataFrame,
-    channel: str,
-    burst_s: Sequence[float] = (10, 60, 300),
-    share: float = 0.1,
-    also: Sequence[str] = (),
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Hide known values of athletes nobody learned from, fill them, and compare.
-
-    Parameters
-    ----------
-    imputers : fitted imputers by name
-    held_out : Streams of other athletes than those the imputers were fitted on
-    channel : channel whose values are hidden and compared; ``also`` : channels hidden with it
-    burst_s : lengths of the hidden bursts, s; share : of the rows hidden
-
-    Returns
-    -------
-    a row for each imputer and burst: imputer, burst_s, causal, n, mae, rmse in the channel's unit
-    """
-    rows = []
-    for burst in burst_s:
-        holed, hidden = hide_bursts(held_out, [channel, *also], burst, share, seed)
-        truth = held_out[channel].to_numpy(float)
-        asked = hidden & ~np.isnan(truth)
-        if not asked.any():
-            raise UserError(f"impute_error: no known value of {channel!r} was hidden; hide more")
-        for name, imputer in imputers.items():
-            error = imputer.transform(holed)[channel].to_numpy(float)[asked] - truth[asked]
-            mae, rmse = np.abs(error).mean(), np.sqrt((error**2).mean())
-            rows.append((name, burst, imputer.causal, int(asked.sum()), mae, rmse))
-    return pd.DataFrame(rows, columns=["imputer", "burst_s", "causal", "n", "mae", "rmse"])
 
 
 def _time_constant(train: pd.DataFrame, channel: str, mean: float) -> float:

@@ -1,4 +1,4 @@
-"""The load of a session: TRIMP, Edwards, Lucía, perceived exertion, and time in zones.
+"""The load of a session: TRIMP, Edwards, perceived exertion, and time in zones.
 
 Every load here is minutes weighted by intensity; they differ in the weight. A load is a formula of
 what was measured, so a target that is itself such a formula would be leakage, not learning.
@@ -107,18 +107,6 @@ def stream_loads(
         "edwards": np.where(measured == 0, np.nan, zones.to_numpy() @ np.arange(6)),
     }
     return pd.DataFrame(table, index=zones.index)
-
-
-def lucia(values, vt1, vt2, streams: pd.DataFrame) -> pd.Series:
-    """Minutes below VT1, between, above VT2, weighted 1, 2, 3 (Lucía et al. 2003).
-
-    Parameters
-    ----------
-    values : (N,) heart rate, power or speed of the streams' rows
-    vt1, vt2 : (N,) or one value, the thresholds in the same unit
-    """
-    edges = np.stack(np.broadcast_arrays(vt1, vt2, np.asarray(values, dtype=float))[:2], axis=-1)
-    return zone_minutes(values, edges, streams) @ np.array([1.0, 2.0, 3.0])
 
 
 def _strain(reserve, a, b) -> np.ndarray:

@@ -11,7 +11,6 @@ from sportsml_lite.errors import UserError
 from sportsml_lite.intensity import hr_max_by_age
 from sportsml_lite.prepare.rows import of_athletes, of_sessions, recordings
 
-KINDS = ("standard", "minmax")
 MISSING = ("keep", "mean")
 
 
@@ -63,11 +62,10 @@ def stream_reserve(
 
 @dataclass(frozen=True)
 class Scaler:
-    """A shift and a factor for each feature (D,), fitted on training rows alone."""
+    """Mean and spread of each feature, (D,), fitted on training rows alone."""
 
-    offset: np.ndarray
-    factor: np.ndarray
     mean: np.ndarray
+    factor: np.ndarray
 
     def transform(self, X, missing: str = "keep") -> np.ndarray:
         """Scaled (N, D) or (N, C, T), of X's dtype.
@@ -77,50 +75,40 @@ class Scaler:
         if missing not in MISSING:
             raise UserError(f"missing = {missing!r}: choose one of {', '.join(MISSING)}")
         X = _array(X)
-        if X.shape[1] != len(self.offset):
+        if X.shape[1] != len(self.mean):
             raise UserError(
-                f"scaler: {X.shape[1]} features, fitted on {len(self.offset)}; give the same ones"
+                f"scaler: {X.shape[1]} features, fitted on {len(self.mean)}; give the same ones"
             )
-        offset, factor, mean = (_along(v, X) for v in (self.offset, self.factor, self.mean))
-        scaled = (X - offset) / factor
+        scaled = (X - _along(self.mean, X)) / _along(self.factor, X)
         if missing == "mean":
-            scaled = np.where(np.isnan(scaled), (mean - offset) / factor, scaled)
+            scaled[np.isnan(scaled)] = 0
         return scaled
 
-    def inverse(self, X) -> np.ndarray:
-        """Back to the units that :meth:`transform` was given."""
-        X = _array(X)
-        return X * _along(self.factor, X) + _along(self.offset, X)
 
+def fit_scaler(X) -> Scaler:
+    """Learn from *training* rows a scale of mean 0 and standard deviation 1.
 
-def fit_scaler(X, kind: str = "standard") -> Scaler:
-    """Learn a scale from *training* rows; missing values are left out.
+    Missing values are left out. A constant or wholly missing feature keeps factor 1, so it
+    becomes 0.
 
     Parameters
     ----------
     X : (N, D) features or (N, C, T) windows, scaled along axis 1
-    kind : ``'standard'`` (mean 0, standard deviation 1) or ``'minmax'`` (0 to 1; other athletes
-        may fall outside). A constant or wholly missing feature keeps factor 1, so it becomes 0.
+
+    Raises
+    ------
+    UserError for another shape, or no row at all
     """
-    if kind not in KINDS:
-        raise UserError(f"kind = {kind!r}: choose one of {', '.join(KINDS)}")
     X = _array(X)
     if not len(X):
         raise UserError("scaler: no training rows; give at least one")
     axes = tuple(axis for axis in range(X.ndim) if axis != 1)
     n = np.maximum((~np.isnan(X)).sum(axis=axes), 1)
     mean = np.nansum(X, axis=axes, dtype=float) / n
-    if kind == "standard":
-        offset = mean
-        spread = np.nansum((X - _along(mean, X)) ** 2, axis=axes, dtype=float) / n
-        factor = np.sqrt(spread)
-    else:
-        offset = np.where(np.isnan(X), np.inf, X).min(axis=axes)
-        top = np.where(np.isnan(X), -np.inf, X).max(axis=axes)
-        factor = top - offset
-        offset = np.where(np.isfinite(offset), offset, 0.0)
+    spread = np.nansum((X - _along(mean, X)) ** 2, axis=axes, dtype=float) / n
+    factor = np.sqrt(spread)
     flat = ~np.isfinite(factor) | (factor <= 1e-12 * np.abs(mean))
-    return Scaler(offset, np.where(flat, 1.0, factor), mean)
+    return Scaler(mean, np.where(flat, 1.0, factor))
 
 
 def _array(X) -> np.ndarray:

@@ -12,7 +12,7 @@ from sportsml_lite.prepare.rows import of_sessions, recordings
 from sportsml_lite.schema import Windows
 
 SHORT = ("error", "skip", "pad")
-RULES = ("majority", "last", "mean")
+RULES = ("majority", "last")
 
 
 def cut_windows(
@@ -39,7 +39,7 @@ def cut_windows(
     length_s, stride_s : length of a window and distance of two beginnings, s
     target : column of the streams that becomes y
     classes : names of the classes in order; empty for a number
-    rule : y is the ``'majority'`` of the window's labels, its ``'last'``, or its ``'mean'``; the
+    rule : y is the ``'majority'`` of the window's labels, or its ``'last'`` label or number; the
         majority is taken among the labels that are known, of two equal ones the first in classes
     short : a recording shorter than a window is an ``'error'``, is left out (``'skip'``), or is
         padded in front with NaN and mask False (``'pad'``), so that its last second stays last
@@ -139,9 +139,6 @@ def _target(values: pd.Series, classes: Sequence[str], rule: str, rows: np.ndarr
         return each[rows[:, -1]]
     inside = np.where(rows >= 0, each[rows], np.nan)
     known = ~np.isnan(inside)
-    if rule == "mean":
-        total = known.sum(axis=1)
-        return np.where(total > 0, np.nansum(inside, axis=1), np.nan) / np.maximum(total, 1)
     votes = np.stack([(inside == c).sum(axis=1) for c in range(len(classes))], axis=1)
     return np.where(known.any(axis=1), votes.argmax(axis=1), np.nan)
 
@@ -158,10 +155,8 @@ def _check(streams, channels, target: str, classes, rule: str, short: str) -> No
         raise UserError(f"rule = {rule!r}: choose one of {', '.join(RULES)}")
     if short not in SHORT:
         raise UserError(f"short = {short!r}: choose one of {', '.join(SHORT)}")
-    if (rule == "majority") != bool(classes) and rule != "last":
-        raise UserError(
-            f"rule = {rule!r}: 'majority' is for classes, 'mean' for numbers, 'last' for both"
-        )
+    if rule == "majority" and not classes:
+        raise UserError(f"rule = {rule!r}: a majority is for classes; a number is read 'last'")
     for column in (*channels, target):
         if column not in streams:
             raise UserError(f"windows: the streams have no {column!r}; compute it first")

@@ -7,19 +7,15 @@ names and a seed alone: not on the order of rows, not on any measured value.
 from sportsml_lite.protocol.fewshot import (
     FewShot,
     few_shot,
-    few_shot_sessions,
     few_shot_windows,
 )
 from sportsml_lite.protocol.rules import MARGINS, PROTOCOL, Margin, Protocol, margin
 from sportsml_lite.protocol.splits import (
     PARTS,
     Split,
-    check_classes,
     fold_athletes,
-    leaky_rows,
     leave_one_out,
     split_athletes,
-    take_calibration,
 )
 
 __all__ = [
@@ -30,14 +26,10 @@ __all__ = [
     "Margin",
     "Protocol",
     "Split",
-    "check_classes",
     "few_shot",
-    "few_shot_sessions",
     "few_shot_windows",
     "fold_athletes",
-    "leaky_rows",
     "leave_one_out",
     "margin",
     "split_athletes",
-    "take_calibration",
 ]

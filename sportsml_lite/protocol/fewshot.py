@@ -88,14 +88,6 @@ def few_shot(athlete, start_s, stop_s, gap_s: float, y=None, recording=None) -> 
     return FewShot(as_names(athlete), rank, max_k, test)
 
 
-def few_shot_sessions(sessions: pd.DataFrame) -> FewShot:
-    """:func:`few_shot` on a Sessions table: k counts sessions, 24 hours lie between."""
-    start = (sessions["start"] - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-    stop = start + sessions["duration_s"].fillna(0)
-    gap_s = PROTOCOL.gap_sessions_h * 3600
-    return few_shot(sessions["athlete_id"], start.to_numpy(), stop.to_numpy(), gap_s)
-
-
 def few_shot_windows(windows) -> FewShot:
     """:func:`few_shot` on Windows: k counts windows a class, or recordings where there is none."""
     if windows.classes:

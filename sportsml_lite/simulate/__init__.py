@@ -1,15 +1,13 @@
 """Simulated athletes, their training over months, and what their watches record."""
 
 from sportsml_lite.simulate.effect import GENERATORS, noise_floor
-from sportsml_lite.simulate.example import example_run, export_fit
-from sportsml_lite.simulate.simulation import ARMS, Simulation, simulate
+from sportsml_lite.simulate.example import example_run
+from sportsml_lite.simulate.simulation import Simulation, simulate
 
 __all__ = [
-    "ARMS",
     "GENERATORS",
     "Simulation",
     "example_run",
-    "export_fit",
     "noise_floor",
     "simulate",
 ]

@@ -1,22 +1,20 @@
-"""One simulated marathon for the first chapter, and simulated sessions as real FIT files."""
+"""One simulated marathon for the first chapter."""
 
 from __future__ import annotations
 
 from itertools import count
-from pathlib import Path
 
 import pandas as pd
 
 from sportsml_lite import schema
 from sportsml_lite.simulate import athletes, blocks, draws, effect, plans, sensors
-from sportsml_lite.simulate.simulation import FIRST_DAY, Simulation
+from sportsml_lite.simulate.simulation import FIRST_DAY
 
 MARATHON_M = 42_195.0
 MARATHON_SHARE = 0.84  # of critical speed, on the day (assumption)
 MARATHON_CRITICAL = 3.9  # m/s: of twenty athletes the one closest to this runs
 ACCUSTOMED = 120.0  # load of this runner's usual session (assumption)
 LOCAL_START_H = 8.0
-AT_ONCE = 100  # sessions in memory while they are written
 
 
 def example_run(seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -69,31 +67,3 @@ def _draws(seed, athlete, day):
     sizes = blocks.NORMALS, blocks.UNIFORMS, (0, 0)
     _, u, _ = draws.session_noise(seed, [(athlete, day)], *sizes, draws.Scratch())
     return u[:, plans.UNIFORMS :]
-
-
-def export_fit(sim: Simulation, folder, sessions=None) -> list[Path]:
-    """Write simulated sessions as FIT files, one each, as a watch would.
-
-    Parameters
-    ----------
-    sim : a simulation
-    folder : made if absent
-    sessions : ids; default all (one file a session, some 70 kB each)
-
-    Returns
-    -------
-    Paths of the files, ``<session_id>.fit``
-    """
-    from sportsml_lite.collect import devices
-
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    ids = list(sim.sessions["session_id"] if sessions is None else sessions)
-    rows = sim.sessions.set_index("session_id", drop=False)
-    paths = []
-    for start in range(0, len(ids), AT_ONCE):
-        streams = sim.streams(ids[start : start + AT_ONCE])
-        for name, stream in streams.groupby("session_id", sort=False):
-            paths.append(folder / f"{name}.fit")
-            devices.write_fit(paths[-1], rows.loc[name], stream.reset_index(drop=True))
-    return paths

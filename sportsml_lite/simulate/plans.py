@@ -14,12 +14,8 @@ WEEKS = {3: ".Q.E..L", 4: ".Q.E.EL", 5: ".QEQ.EL", 6: "EQEQ.EL"}
 PROGRESS = (1.0, 1.06, 1.12, 0.7)  # volume over a four-week block: build, build, build, recover
 MISSED = 0.08  # share of planned sessions that do not happen (assumption)
 LONGEST_S = 150 * MINUTE
-EASY_MIN, LONG, VOLUME_SD = (
-    42.0,
-    1.8,
-    0.22,
-)  # an easy run, a long one, ln between people (assumption)
-CONFOUNDING = 0.8  # how far fitness and responsiveness decide who trains hard (assumption)
+# Minutes of an easy run, a long one against it, SD of ln volume between people (assumption).
+EASY_MIN, LONG, VOLUME_SD = 42.0, 1.8, 0.22
 SLOPE_STEEPEST = 0.15  # of a road (assumption)
 WANDER = 0.02  # SD of the pace from minute to minute (assumption)
 HUM_BPM, HUM_TAU_S = 2.3, 30.0  # left around a heart-rate model: 2.07–2.27 bpm, Wang & Hunt 2021
@@ -27,21 +23,7 @@ DRAWS_A_DAY = 8
 CHANNELS, UNIFORMS = 3, 1  # of a session's draws: slope, pace, heart rate; weather
 
 
-def assign(body: pd.DataFrame, confounded: bool) -> np.ndarray:
-    """How hard each athlete trains, (A,) with mean about 0 and SD about 1.
-
-    With ``confounded`` the fitter and the more responsive get the harder plans, as a coach would
-    do: then who trains hard already differs from who does not.
-    """
-    drive = body["drive"].to_numpy()
-    if not confounded:
-        return drive
-    fit = (body["vo2max_ml_kg_min"].to_numpy() - 47) / 10
-    fast = np.log(body["responder"].to_numpy()) / athletes.RESPONDER_SD
-    return CONFOUNDING * (fit + fast) / np.sqrt(2) + np.sqrt(1 - CONFOUNDING**2) * drive
-
-
-def draw(body: pd.DataFrame, days: int, seed: int, confounded: bool = False) -> pd.DataFrame:
+def draw(body: pd.DataFrame, days: int, seed: int) -> pd.DataFrame:
     """Everyone's sessions: at most one a day, weeks that build and recover, personal habits.
 
     Returns
@@ -51,7 +33,7 @@ def draw(body: pd.DataFrame, days: int, seed: int, confounded: bool = False) -> 
     in whole seconds and speeds on the flat in m/s
     """
     u = np.stack([_days(seed, int(i), days) for i in body.index]).transpose(2, 0, 1)
-    drive = assign(body, confounded)
+    drive = body["drive"].to_numpy()
     kind = _kinds(body, drive, days, u)
     row, day = np.nonzero(kind)
     u = u[:, row, day]
@@ -67,9 +49,9 @@ def draw(body: pd.DataFrame, days: int, seed: int, confounded: bool = False) -> 
     return frame.assign(**_workouts(frame, mine, _minutes(mine, drive[row], day), u))
 
 
-def usual(body: pd.DataFrame, confounded: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def usual(body: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """What each athlete was used to before the first day: minutes a session, sessions a day."""
-    drive = assign(body, confounded)
+    drive = body["drive"].to_numpy()
     often = _often(body, drive)
     relative = {"E": 1.0, "L": LONG, "Q": 0.95}  # to the minutes of an easy run
     size = {n: np.mean([relative[d] for d in week if d != "."]) for n, week in WEEKS.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,6 @@ from sportsml_lite.errors import UserError
 from sportsml_lite.simulate import athletes as people
 from sportsml_lite.simulate import blocks, draws, effect, plans, sensors
 
-ARMS = ("training", "control")
 FIRST_DAY = pd.Timestamp("2024-01-01", tz="UTC")
 TEST_EVERY_D = 28
 # SD of one VO2max test, mL/kg/min (assumption): two of them differ by 3.7, the SD of change of a
@@ -59,12 +58,6 @@ class Simulation:
         extra = [blocks.laboratory_columns] if laboratory else []
         return schema.conform(self._seconds(sessions, blocks.watch_columns, *extra), "streams")
 
-    def chunks(self, sessions_each: int = 200, laboratory: bool = False) -> Iterator[pd.DataFrame]:
-        """All streams, ``sessions_each`` sessions at a time, in the order of ``sessions``."""
-        ids = self.sessions["session_id"].to_numpy()
-        for start in range(0, len(ids), sessions_each):
-            yield self.streams(ids[start : start + sessions_each], laboratory)
-
     def hidden_seconds(self, sessions) -> pd.DataFrame:
         """The truth of these sessions, a row a second; never a model's input."""
         return self._seconds(sessions, blocks.hidden_columns)
@@ -87,8 +80,6 @@ def simulate(
     days: int = 112,
     seed: int = 0,
     generator: str = "simulated",
-    arm: str = "training",
-    confounded: bool = False,
     first: int = 0,
 ) -> Simulation:
     """Simulate athletes over months of training.
@@ -100,8 +91,6 @@ def simulate(
     seed : key of every draw; athlete ``i`` is the same however many others there are
     generator : ``'simulated'``, or ``'simulated_b'``: the same runs with another law of strain,
         another response and another noise
-    arm : ``'training'``, or ``'control'``: the same athletes without a plan, only tested
-    confounded : the fitter and more responsive get the harder plans
     first : number of the first athlete
 
     Returns
@@ -110,20 +99,15 @@ def simulate(
 
     Raises
     ------
-    UserError for an unknown generator or arm, or counts below 1
+    UserError for an unknown generator, or counts below 1
     """
     effect.check_generator(generator)
-    if arm not in ARMS:
-        raise UserError(f"unknown arm {arm!r}: choose one of {', '.join(ARMS)}")
     if days < 1:
         raise UserError(f"days = {days}: simulate at least one day")
     body = people.draw(athletes, seed, first=first)
-    plan = plans.draw(body, days, seed, confounded)
-    habit = plans.usual(body, confounded)
-    if arm == "control":
-        plan, habit = plan.iloc[:0], np.zeros_like(habit)
+    plan = plans.draw(body, days, seed)
     kept, z, u = _run_all(body, plan, seed, generator)
-    states = effect.days(plan, kept["load"].to_numpy(), body, days, habit)
+    states = effect.days(plan, kept["load"].to_numpy(), body, days, plans.usual(body))
     hidden = _hidden(body, plan, kept, states, z, generator)
     sessions = _sessions(body, plan, kept, hidden, z, u, generator)
     tests = _tests(body, states, days, seed)
