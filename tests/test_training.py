@@ -1,7 +1,5 @@
-"""Training: the recipe, Lightning against a plain loop, many seeds against one, weights on disk."""
+"""Training on tables: settings, Lightning against a plain loop, many seeds against one."""
 
-import io
-import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,19 +17,16 @@ from sportsml_lite.errors import UserError
 from sportsml_lite.models import MLP
 from sportsml_lite.training import (
     OPTIMIZERS,
-    RECIPE,
-    Recipe,
+    TrainConfig,
     examples,
-    fit,
-    fit_cached,
     fit_many,
-    load_weights,
-    predict,
-    save_weights,
+    predict_values,
+    repeatable,
 )
-from sportsml_lite.training.recipe import repeatable
-from sportsml_lite.training.regressor import Batches
+from sportsml_lite.training.cache import fit_cached
+from sportsml_lite.training.data import Sequences, TrainData
 from sportsml_lite.training.stacked import gradient
+from sportsml_lite.training.trainer import Batches, fit
 
 # pytest undoes the filter that the package sets when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec")
@@ -62,17 +57,17 @@ def same_weights(one, other, atol):
     return all(torch.allclose(a, b, rtol=0, atol=atol) for a, b in pairs)
 
 
-# --- recipe and examples -------------------------------------------------------------------------
+# --- config and examples -------------------------------------------------------------------------
 
 
-def test_the_default_recipe_is_the_books():
-    assert replace(RECIPE, patience=1) == Recipe("adamw", 1e-3, 32, 1000, 1)
+def test_the_default_config_is_the_books():
+    assert replace(TrainConfig(), patience=1) == TrainConfig("adamw", 1e-3, 0.01, 32, 1000, 1)
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"optimizer": "adamW"}, "'adamW' is unknown: choose one of 'sgd', 'momentum', 'adam'"),
+        ({"optimizer": "adamW"}, "'adamW' is unknown: choose 'sgd', 'momentum', 'adam'"),
         ({"rate": 0.0}, "rate = 0.0: give a number from 1e-07 to 10"),
         ({"rate": float("nan")}, "rate = nan"),
         ({"rate": "0.1"}, "rate = '0.1'"),
@@ -82,9 +77,9 @@ def test_the_default_recipe_is_the_books():
         ({"patience": True}, "patience = True"),
     ],
 )
-def test_a_wrong_recipe_is_refused(wrong, said):
+def test_a_wrong_config_is_refused(wrong, said):
     with pytest.raises(UserError, match=said):
-        Recipe(**wrong)
+        TrainConfig(**wrong)
 
 
 def _with(name, value):
@@ -128,22 +123,27 @@ def test_no_rows_are_refused():
 def test_examples_are_copies_and_take_tables():
     X, y = table(20)
     data = examples(pd.DataFrame(X), pd.Series(y), X, y)
-    assert data.X.dtype == torch.float32
+    assert data.train.X.dtype == torch.float32
     X[:] = 0
-    assert not torch.equal(data.X_val, torch.zeros(20, 4))
+    assert not torch.equal(data.validation.X, torch.zeros(20, 4))
 
 
 # --- batches -------------------------------------------------------------------------------------
+
+
+def batches_of(X, y, size, seed):
+    part = Sequences(X, None, y)
+    return Batches(TrainData(part, part), None, TrainConfig(batch_size=size), seed)
 
 
 @given(rows=st.integers(1, 70), size=st.integers(1, 80), seed=st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None)
 def test_an_epoch_shows_every_row_once_with_its_target(rows, size, seed):
     numbers = torch.arange(rows)
-    batches = Batches(numbers[:, None], 10 * numbers, size, seed)
+    batches = batches_of(numbers[:, None], 10 * numbers, size, seed)
     for _ in range(2):
-        parts = list(batches)
-        assert [len(y) for _, y in parts[:-1]] == [size] * (len(batches) - 1)
+        parts = [(X, y) for X, _, y, _ in batches]
+        assert [len(y) for _, y in parts[:-1]] == [min(size, rows)] * (len(batches) - 1)
         X, y = (torch.cat(part) for part in zip(*parts, strict=True))
         assert torch.equal(10 * X[:, 0], y)
         assert torch.equal(X[:, 0].sort().values, numbers)
@@ -151,25 +151,24 @@ def test_an_epoch_shows_every_row_once_with_its_target(rows, size, seed):
 
 def test_orders_change_with_epoch_and_seed_and_repeat():
     def orders(seed):
-        batches = Batches(torch.arange(50)[:, None], torch.arange(50), 50, seed)
-        return [next(iter(batches))[1].tolist() for _ in range(3)]
+        batches = batches_of(torch.arange(50)[:, None], torch.arange(50), 50, seed)
+        return [next(iter(list(batches)))[2].tolist() for _ in range(3)]
 
     a, b, c = orders(1)
     assert a != b != c != a
     assert orders(1) == [a, b, c]
     assert orders(2)[0] != a
-    assert orders(None) == [list(range(50))] * 3
 
 
 # --- one network ---------------------------------------------------------------------------------
 
 
 def plain_loop(data, seed, epochs):
-    """The recipe as a textbook writes it, with torch's own DataLoader."""
+    """The config as a textbook writes it, with torch's own DataLoader."""
     torch.manual_seed(seed)
     model = SMALL(4).double()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    rows = torch.utils.data.TensorDataset(data.X, data.y)
+    rows = torch.utils.data.TensorDataset(data.train.X, data.train.y)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
         order = torch.randperm(len(rows), generator=generator).tolist()
@@ -181,63 +180,67 @@ def plain_loop(data, seed, epochs):
 
 
 def test_lightning_takes_the_steps_of_the_plain_loop(data):
-    fitted = fit(SMALL, data, seed=3, recipe=Recipe(max_epochs=3))
+    fitted = fit(SMALL, data, seed=3, config=TrainConfig(max_epochs=3))
     assert fitted.best_epoch == 3  # else the weights are an earlier epoch's
     assert same_weights(fitted.model, plain_loop(data, 3, 3), atol=1e-12)
 
 
 @pytest.fixture(scope="module")
 def stopped(data):
-    recipe = Recipe(rate=0.02, max_epochs=200, patience=3)
-    return fit(SMALL, data, seed=0, recipe=recipe)
+    config = TrainConfig(rate=0.02, max_epochs=200, patience=3)
+    return fit(SMALL, data, seed=0, config=config)
 
 
 def test_it_learns_what_a_mean_cannot(stopped, data):
-    assert stopped.val_mse < 0.5 * data.y_val.var()
+    assert stopped.val_loss < 0.5 * data.validation.y.var()
 
 
 def test_it_stops_early_and_keeps_the_best_weights(stopped, data):
     history = stopped.history
-    assert list(history) == ["epoch", "train_mse", "val_mse", "seconds"]
+    assert list(history) == ["epoch", "step", "train_loss", "val_loss", "seconds"]
     assert list(history["epoch"]) == list(range(1, len(history) + 1))
     assert len(history) == stopped.best_epoch + 3 < 200
-    error = predict(stopped.model, data.X_val) - data.y_val.numpy()
-    assert np.mean(error**2) == pytest.approx(stopped.val_mse, rel=1e-12)
+    error = predict_values(stopped.model, data.validation.X) - data.validation.y.numpy()
+    assert np.mean(error**2) == pytest.approx(stopped.val_loss, rel=1e-12)
     assert history["seconds"].is_monotonic_increasing
 
 
-def test_train_mse_is_the_mean_over_rows():
+def test_train_loss_is_the_mean_over_rows():
     data = data_of(train=33)  # the second batch holds one row
-    fitted = fit(SMALL, data, seed=0, recipe=Recipe(optimizer="sgd", rate=1e-7, max_epochs=1))
-    error = predict(fitted.model, data.X) - data.y.numpy()
-    assert fitted.history["train_mse"][0] == pytest.approx(np.mean(error**2), rel=1e-5)
+    fitted = fit(SMALL, data, seed=0, config=TrainConfig(optimizer="sgd", rate=1e-7, max_epochs=1))
+    error = predict_values(fitted.model, data.train.X) - data.train.y.numpy()
+    assert fitted.history["train_loss"][0] == pytest.approx(np.mean(error**2), rel=1e-5)
 
 
 def test_the_best_weights_include_running_statistics(data):
     def build(n_features):
         return nn.Sequential(nn.BatchNorm1d(n_features), MLP(n_features, (8,)))
 
-    fitted = fit(build, data, seed=0, recipe=Recipe(rate=0.1, max_epochs=12))
+    fitted = fit(build, data, seed=0, config=TrainConfig(rate=0.1, max_epochs=12))
     assert fitted.best_epoch < 12
-    error = predict(fitted.model, data.X_val) - data.y_val.numpy()
-    assert np.mean(error**2) == pytest.approx(fitted.val_mse, rel=1e-12)
+    error = predict_values(fitted.model, data.validation.X) - data.validation.y.numpy()
+    assert np.mean(error**2) == pytest.approx(fitted.val_loss, rel=1e-12)
+
+
+class Mean(nn.Module):
+    def __init__(self, n_channels):
+        super().__init__()
+        self.head = MLP(n_channels, (4,))
+
+    def forward(self, X, mask):
+        return self.head(X.mean(2))
 
 
 def test_windows_train_too():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 2, 9))
-
-    def build(n_channels):
-        return nn.Sequential(nn.Conv1d(n_channels, 3, 9), nn.Flatten(), MLP(3, (4,)))
-
-    fitted = fit(build, examples(X, X[:, 0, 0], X, X[:, 0, 0]), recipe=Recipe(max_epochs=2))
-    assert predict(fitted.model, X).shape == (60,)
+    X = np.random.default_rng(0).normal(size=(60, 2, 9))
+    fitted = fit(Mean, examples(X, X[:, 0, 0], X, X[:, 0, 0]), config=TrainConfig(max_epochs=2))
+    assert len(fitted.history) == 2
 
 
 def test_one_seed_one_result_and_the_callers_random_numbers_are_left_alone(data):
     threads = torch.get_num_threads()
     before = torch.get_rng_state()
-    one, two, other = (fit(SMALL, data, s, Recipe(max_epochs=2)) for s in (1, 1, 2))
+    one, two, other = (fit(SMALL, data, s, TrainConfig(max_epochs=2)) for s in (1, 1, 2))
     assert same_weights(one.model, two.model, atol=0)
     assert not same_weights(one.model, other.model, atol=1e-3)
     assert torch.equal(before, torch.get_rng_state())
@@ -251,25 +254,29 @@ def test_a_wrong_seed_is_refused(seed):
         pass
 
 
-def test_a_network_of_shape_n_by_1_is_refused(data):
-    with pytest.raises(UserError, match=r"prediction has shape \(32, 1\).*mean predictor"):
-        fit(partial(nn.Linear, out_features=1), data)
+def test_a_column_of_predictions_does_not_broadcast(data):
+    """(N, 1) against (N,) would make an (N, N) table, and train a mean predictor."""
+    fitted = fit(
+        partial(nn.Linear, out_features=1), data, config=TrainConfig(rate=0.05, max_epochs=9)
+    )
+    error = fitted.model(data.validation.X)[:, 0] - data.validation.y
+    assert error.detach().square().mean().item() == pytest.approx(fitted.val_loss, rel=1e-9)
 
 
 def test_divergence_is_said(data):
-    vast = replace(data, y=1e160 * data.y)
-    for way in (fit, lambda build, data, seed, recipe: fit_many(build, data, [seed], recipe)[0]):
-        with pytest.raises(UserError, match="lower the learning rate"):
-            way(SMALL, vast, 0, Recipe("sgd"))
+    vast = replace(data, train=replace(data.train, y=1e160 * data.train.y))
+    for way in (fit, lambda build, data, seed, config: fit_many(build, data, [seed], config)[0]):
+        with pytest.raises(UserError, match="lower the rate"):
+            way(SMALL, vast, 0, TrainConfig("sgd"))
 
 
 def test_a_notebook_stays_quiet_and_its_folder_empty(tmp_path):
     code = """
 import numpy as np
 from sportsml_lite.models import MLP
-from sportsml_lite.training import Recipe, examples, fit
+from sportsml_lite.training import TrainConfig, examples, fit
 X = np.random.default_rng(0).normal(size=(50, 3))
-fit(MLP, examples(X, X[:, 0], X, X[:, 0]), 0, Recipe(max_epochs=2))
+fit(MLP, examples(X, X[:, 0], X, X[:, 0]), 0, TrainConfig(max_epochs=2))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
@@ -280,19 +287,21 @@ fit(MLP, examples(X, X[:, 0], X, X[:, 0]), 0, Recipe(max_epochs=2))
 
 def test_predict_refuses_what_does_not_fit(stopped):
     with pytest.raises(UserError, match=r"X has shape \(5, 3\): not the model's"):
-        predict(stopped.model, np.zeros((5, 3)))
+        predict_values(stopped.model, np.zeros((5, 3)))
     with pytest.raises(UserError, match="X, row 0"):
-        predict(stopped.model, np.full((5, 4), np.nan))
+        predict_values(stopped.model, np.full((5, 4), np.nan))
     with pytest.raises(UserError, match=r"gives \(5, 1\) for 5 rows"):
-        predict(nn.Linear(4, 1), np.zeros((5, 4)))
+        predict_values(nn.Linear(4, 1), np.zeros((5, 4)))
 
 
 def test_predict_does_not_depend_on_the_number_of_rows_or_the_mode():
     X, _ = table(9000)
     model = nn.Sequential(nn.BatchNorm1d(4), MLP(4)).train()
-    whole = predict(model, X)
+    whole = predict_values(model, X)
     assert model.training
-    np.testing.assert_allclose(predict(model.eval(), X[4090:4100]), whole[4090:4100], atol=1e-6)
+    np.testing.assert_allclose(
+        predict_values(model.eval(), X[4090:4100]), whole[4090:4100], atol=1e-6
+    )
 
 
 # --- many networks -------------------------------------------------------------------------------
@@ -316,23 +325,23 @@ def test_the_gradient_by_hand_is_autograds(hidden):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_many_seeds_equal_each_alone(data, optimizer):
-    recipe = Recipe(optimizer, max_epochs=3)
-    many = fit_many(MLP, data, [5, 0, 7], recipe)
+    config = TrainConfig(optimizer, max_epochs=3)
+    many = fit_many(MLP, data, [5, 0, 7], config)
     assert [one.seed for one in many] == [5, 0, 7]
     for one in many:
-        alone = fit(MLP, data, one.seed, recipe)
+        alone = fit(MLP, data, one.seed, config)
         assert same_weights(one.model, alone.model, atol=1e-8)
-        columns = ["epoch", "train_mse", "val_mse"]
+        columns = ["epoch", "train_loss", "val_loss"]
         pd.testing.assert_frame_equal(one.history[columns], alone.history[columns], rtol=1e-8)
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
 def test_each_seed_stops_for_itself(data, optimizer):
-    recipe = Recipe(optimizer, rate=0.01, max_epochs=40, patience=2)
-    many = fit_many(SMALL, data, range(4), recipe)
+    config = TrainConfig(optimizer, rate=0.01, max_epochs=40, patience=2)
+    many = fit_many(SMALL, data, range(4), config)
     assert len({len(one.history) for one in many}) > 1  # some leave the stack before others
     for one in many:
-        alone = fit(SMALL, data, one.seed, recipe)
+        alone = fit(SMALL, data, one.seed, config)
         assert len(one.history) == len(alone.history)
         assert one.best_epoch == alone.best_epoch
         assert same_weights(one.model, alone.model, atol=1e-8)
@@ -340,8 +349,8 @@ def test_each_seed_stops_for_itself(data, optimizer):
 
 def test_float32_follows_for_an_epoch():
     data = data_of(torch.float32)
-    (one,) = fit_many(MLP, data, [4], Recipe(max_epochs=1))
-    assert same_weights(one.model, fit(MLP, data, 4, Recipe(max_epochs=1)).model, atol=1e-5)
+    (one,) = fit_many(MLP, data, [4], TrainConfig(max_epochs=1))
+    assert same_weights(one.model, fit(MLP, data, 4, TrainConfig(max_epochs=1)).model, atol=1e-5)
 
 
 def test_many_refuses_what_it_cannot_stack(data):
@@ -353,72 +362,19 @@ def test_many_refuses_what_it_cannot_stack(data):
         fit_many(lambda d: nn.Sequential(nn.Linear(d, 1), nn.Flatten(0)), data, [0])
 
 
-# --- weights on disk -----------------------------------------------------------------------------
-
-
-def test_weights_come_back(tmp_path, stopped, data):
-    path = save_weights(stopped.model, tmp_path / "new" / "mlp.pt")
-    fresh = SMALL(4).double()
-    before = predict(fresh, data.X_val)
-    loaded = load_weights(fresh, path)
-    np.testing.assert_array_equal(predict(loaded, data.X_val), predict(stopped.model, data.X_val))
-    np.testing.assert_array_equal(predict(fresh, data.X_val), before)  # the argument is untouched
-    assert [p.name for p in path.parent.iterdir()] == ["mlp.pt"]
-
-
-class _Evil:
-    def __reduce__(self):
-        return (pytest.fail, ("code from a weights file was run",))
-
-
-def _torch_bytes(content):
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "cannot be read as weights"),
-        (b"time,hr\n0,80\n", "cannot be read as weights"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(200), "cannot be read as weights"),
-        (b"PK\x03\x04" + bytes(100), "cannot be read as weights"),
-        (pickle.dumps(_Evil()), "cannot be read as weights"),
-        (_torch_bytes(_Evil()), "cannot be read as weights"),
-        (_torch_bytes([1, 2]), "holds no weights"),
-        (None, "no such file"),
-    ],
-)
-def test_a_foreign_file_is_named(tmp_path, content, said):
-    path = tmp_path / "weights.pt"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(UserError, match=rf"weights\.pt: {said}") as caught:
-        load_weights(MLP(4), path)
-    assert "\n" not in str(caught.value)
-
-
-def test_weights_of_another_network_are_refused(tmp_path, stopped):
-    path = save_weights(stopped.model, tmp_path / "mlp.pt")
-    with pytest.raises(UserError, match=r"mlp\.pt: weights of another network .*size mismatch"):
-        load_weights(MLP(4), path)
-    cut = tmp_path / "cut.pt"
-    cut.write_bytes(path.read_bytes()[:-300])
-    with pytest.raises(UserError, match=r"cut\.pt: cannot be read"):
-        load_weights(SMALL(4), cut)
+# --- trained once ---------------------------------------------------------------------------------
 
 
 def test_training_is_done_once_for_the_same_inputs(tmp_path, data):
-    recipe = Recipe(max_epochs=2)
-    once = fit_cached(SMALL, data, 0, recipe, tmp_path)
-    again = fit_cached(SMALL, data, 0, recipe, tmp_path)
+    config = TrainConfig(max_epochs=2)
+    once = fit_cached(SMALL, data, 0, config, folder=tmp_path)
+    again = fit_cached(SMALL, data, 0, config, folder=tmp_path)
     pd.testing.assert_frame_equal(once.history, again.history)  # with the first one's seconds
     assert same_weights(once.model, again.model, atol=0)
     assert not again.model.training
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.pt")
     path.write_bytes(b"spoilt")
-    anew = fit_cached(SMALL, data, 0, recipe, tmp_path)
+    anew = fit_cached(SMALL, data, 0, config, folder=tmp_path)
     assert same_weights(once.model, anew.model, atol=0)
     assert (anew.history["seconds"] != once.history["seconds"]).all()
 
@@ -439,8 +395,9 @@ def _sine(self, X):
 
 
 def test_whatever_changes_trains_anew(tmp_path, data):
-    recipe = Recipe(max_epochs=1)
-    other = replace(data, y_val=data.y_val + 1e-9)
+    config = TrainConfig(max_epochs=1)
+    part = data.validation
+    other = replace(data, validation=replace(part, y=part.y + 1e-9))
 
     def with_code(function, n_features):
         network = SMALL(n_features)
@@ -453,16 +410,16 @@ def test_whatever_changes_trains_anew(tmp_path, data):
         return network
 
     calls = [
-        (SMALL, data, 0, recipe),
-        (partial(MLP, hidden=(16, 9)), data, 0, recipe),
-        (SMALL, other, 0, recipe),
-        (SMALL, data, 1, recipe),
-        (SMALL, data, 0, replace(recipe, rate=2e-3)),
-        (warm, data, 0, recipe),
-        (partial(with_code, _tanh), data, 0, recipe),
-        (partial(with_code, _sine), data, 0, recipe),
+        (SMALL, data, 0, config),
+        (partial(MLP, hidden=(16, 9)), data, 0, config),
+        (SMALL, other, 0, config),
+        (SMALL, data, 1, config),
+        (SMALL, data, 0, replace(config, rate=2e-3)),
+        (warm, data, 0, config),
+        (partial(with_code, _tanh), data, 0, config),
+        (partial(with_code, _sine), data, 0, config),
     ]
     for done, call in enumerate(calls, 1):
-        fit_cached(*call, tmp_path)
-        fit_cached(*call, tmp_path)
-        assert len(list(tmp_path.iterdir())) == done
+        fit_cached(*call, folder=tmp_path)
+        fit_cached(*call, folder=tmp_path)
+        assert len(list(tmp_path.glob("*.pt"))) == done
