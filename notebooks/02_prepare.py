@@ -558,7 +558,7 @@ def centred(frame, load):
 
 def only_past(frame, load):
     """This book's way: what ended in the 7 days before the session's start."""
-    return prepare.Past.of(frame).total(load, 7)
+    return prepare.TrainingHistory.of(frame).total(load, 7)
 
 
 ways = {

@@ -334,7 +334,7 @@ def read(case):
 
 
 def looks_back(frame, load):
-    past = prepare.Past.of(frame)
+    past = prepare.TrainingHistory.of(frame)
     return {
         "7d": past.total(load, 7),
         "28d": past.total(load, 28),
@@ -402,7 +402,7 @@ def test_impulses_a_day_are_banisters_daily_recursion():
     load = np.random.default_rng(0).uniform(0, 200, 50)
     frame = sessions(np.arange(50), minutes=0.0)
     g = 0.0
-    for day, found in enumerate(prepare.Past.of(frame).decayed(load, 42)):
+    for day, found in enumerate(prepare.TrainingHistory.of(frame).decayed(load, 42)):
         assert found == pytest.approx(g * np.exp(-1 / 42) if day else 0)
         g = g * np.exp(-1 / 42) + load[day]
 
@@ -418,7 +418,7 @@ def test_the_order_of_rows_does_not_matter_to_the_past():
 
 def test_a_session_without_a_start_is_named():
     with pytest.raises(UserError, match="sessions, row 1: no start"):
-        prepare.Past.of(sessions([0, np.nan]))
+        prepare.TrainingHistory.of(sessions([0, np.nan]))
 
 
 # --- features ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare import Past, Table, fit_scaler
+from sportsml_lite.prepare import Table, TrainingHistory, fit_scaler
 
 BASELINES = {
     "mean": "mean predictor",
@@ -75,7 +75,9 @@ def own_past(sessions: pd.DataFrame, values) -> pd.Series:
     sessions : table of the contract
     values : (N,) target of each session; missing ones are left out
     """
-    return pd.Series(Past.of(sessions).mean(values), index=sessions["session_id"].astype(str))
+    return pd.Series(
+        TrainingHistory.of(sessions).mean(values), index=sessions["session_id"].astype(str)
+    )
 
 
 def add_own_past(prediction, truth, sessions: pd.DataFrame, strength: float = 3.0) -> np.ndarray:
@@ -100,7 +102,7 @@ def add_own_past(prediction, truth, sessions: pd.DataFrame, strength: float = 3.
     residual = np.asarray(truth, dtype=float) - np.asarray(prediction, dtype=float)
     if residual.shape != (len(sessions),):
         raise UserError(f"own past: {residual.shape} residuals for {len(sessions)} sessions")
-    past = Past.of(sessions)
+    past = TrainingHistory.of(sessions)
     n = past.total(~np.isnan(residual), np.inf)
     return prediction + np.nan_to_num(past.mean(residual)) * n / (n + strength)
 

@@ -1,12 +1,13 @@
 """From what was recorded to what a model reads: clean, fill, weigh, look back, scale, cut.
 
-``clean`` finds what cannot be, ``impute`` fills gaps, ``load`` weighs a session, ``past`` looks
-back, ``features`` makes the model table, ``scale`` and ``windows`` make what a network reads.
+``clean`` finds what cannot be, ``impute`` fills gaps, ``load`` weighs a session, ``history``
+looks back, ``features`` makes the model table, ``scale`` and ``windows`` what a network reads.
 """
 
 from sportsml_lite.intensity import hr_max_by_age
 from sportsml_lite.prepare.clean import check_ranges, regular
 from sportsml_lite.prepare.features import FEATURE_NAMES, FEATURES, Table, session_table
+from sportsml_lite.prepare.history import TrainingHistory
 from sportsml_lite.prepare.impute import (
     METHODS,
     fit_imputer,
@@ -19,7 +20,6 @@ from sportsml_lite.prepare.load import (
     trimp,
     zone_minutes,
 )
-from sportsml_lite.prepare.past import Past
 from sportsml_lite.prepare.scale import (
     Scaler,
     fit_scaler,
@@ -34,9 +34,9 @@ __all__ = [
     "FEATURES",
     "FEATURE_NAMES",
     "METHODS",
-    "Past",
     "Scaler",
     "Table",
+    "TrainingHistory",
     "check_ranges",
     "cut_windows",
     "fill_windows",

@@ -12,8 +12,8 @@ import pandas as pd
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.intensity import ACCUSTOMED_D, FATIGUE_D, FITNESS_D
+from sportsml_lite.prepare.history import TrainingHistory
 from sportsml_lite.prepare.load import srpe_load, trimp
-from sportsml_lite.prepare.past import Past
 from sportsml_lite.prepare.rows import of_athletes
 from sportsml_lite.prepare.scale import heart_rate_reserve, with_hr_max
 from sportsml_lite.schema import Column
@@ -190,7 +190,7 @@ def _sport(sport: pd.Series) -> dict[str, np.ndarray]:
 
 
 def _history(sessions: pd.DataFrame, load: np.ndarray) -> dict[str, np.ndarray]:
-    past = Past.of(sessions)
+    past = TrainingHistory.of(sessions)
     accustomed = past.accustomed(load, ACCUSTOMED_D)
     return {
         "trimp_7d": past.total(load, 7),

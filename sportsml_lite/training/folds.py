@@ -111,7 +111,6 @@ def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
     silent = np.isnan(parts["train"].X).all(axis=(0, 2))
     scaler = replace(
         scaler,
-        offset=np.where(turned, 0, scaler.offset),
         factor=np.where(silent, np.inf, scaler.factor),
         mean=np.where(turned, 0, scaler.mean),
     )

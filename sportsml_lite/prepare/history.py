@@ -18,7 +18,7 @@ _DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
-class Past:
+class TrainingHistory:
     """Every athlete's sessions in the order of their ends, and how far each session may look.
 
     By place (athlete by athlete, then by end): order, the row; end_sorted, ms; athlete_sorted;
@@ -36,7 +36,7 @@ class Past:
     athlete_sorted: np.ndarray
 
     @classmethod
-    def of(cls, sessions: pd.DataFrame) -> Past:
+    def of(cls, sessions: pd.DataFrame) -> TrainingHistory:
         """Read athlete_id, start and duration_s (missing: the session ends as it starts)."""
         if sessions["start"].isna().any():
             row = sessions["start"].isna().idxmax()
