@@ -134,3 +134,13 @@ def test_gaps_are_scored_on_test_athletes_and_a_straight_line_is_filled_exactly(
     assert short["fill_interpolate"].max() < 0.1 < short["fill_hold"].min()
     lost = found[found["lost"] == "heart rate"]
     assert (lost["n"] == 1200).all()
+
+
+def test_only_the_honest_way_of_looking_back_stands_still_when_the_future_changes():
+    start = pd.date_range("2026-01-01", periods=60, freq="D", tz="UTC")
+    sessions = pd.DataFrame({"athlete_id": "a", "start": start, "duration_s": 3600.0})
+    found = study.look_ahead(sessions)
+    assert found.moved["last 7 days"] == 0
+    assert found.moved["calendar week"] == 3  # Monday to Wednesday of the week of the turn
+    assert found.moved["centred"] == 14
+    assert found.before == (found.days < found.turn).sum()

@@ -96,12 +96,15 @@ class Data:
     """Rows for the leak; streams (regular, in range) for the gaps, empty where there are none.
 
     owner : athlete of each session; companion : channel beside heart rate, or empty
+    athletes, sessions : the tables, as loaded
     """
 
     rows: Rows
     streams: pd.DataFrame
     owner: pd.Series
     companion: str
+    athletes: pd.DataFrame | None = None
+    sessions: pd.DataFrame | None = None
 
 
 def load(options: Options) -> Data:
@@ -268,9 +271,12 @@ def _data(athletes, sessions, streams, clean: pd.Series | None = None) -> Data:
         companion = there.idxmax() if there.max() > 0.5 else ""
     else:
         streams = streams.iloc[:0]
-    if "vo2_ml_kg_min" in streams and clean is None and not sessions["effect"].notna().any():
-        return Data(_uptake(streams, athletes, owner), streams, owner, companion)
-    return Data(_sessions(sessions, athletes, clean), streams, owner, companion)
+    laboratory = clean is None and "vo2_ml_kg_min" in streams
+    if laboratory and not sessions["effect"].notna().any():
+        rows = _uptake(streams, athletes, owner)
+    else:
+        rows = _sessions(sessions, athletes, clean)
+    return Data(rows, streams, owner, companion, athletes, sessions)
 
 
 def _sessions(sessions, athletes, clean: pd.Series | None) -> Rows:
@@ -297,6 +303,78 @@ def _uptake(streams, athletes, owner: pd.Series) -> Rows:
     body.index = body.index.astype(str)
     X = np.column_stack([every[["hr_bpm", "hr_minute"]], body.loc[athlete].to_numpy()])
     return Rows(X, every["vo2_ml_kg_min"].to_numpy(float), athlete, None, "vo2")
+
+
+# --- what looks ahead ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LookAhead:
+    """What three ways of summing up recent load do when the future changes.
+
+    days : of one athlete's sessions; turn : the day from which every load was made three times as
+    large; curves : way → load before and after; moved : way → sessions before the turn whose value
+    moved, of all athletes; before : how many sessions lie before the turn
+    """
+
+    days: np.ndarray
+    turn: float
+    curves: dict[str, tuple[np.ndarray, np.ndarray]]
+    moved: dict[str, int]
+    before: int
+
+
+def look_ahead(sessions: pd.DataFrame) -> LookAhead:
+    """Change the future and see whether the past moves.
+
+    Raises
+    ------
+    UserError if no session has a start and a duration
+    """
+    known = sessions["start"].notna() & sessions["duration_s"].notna()
+    line = sessions[known].sort_values(["athlete_id", "start"], ignore_index=True)
+    if not len(line):
+        raise UserError("sessions: none has a start and a duration; there is no past to sum up")
+    load = line["duration_s"] / 60
+    middle = line["start"].median().normalize()
+    turn = middle + pd.Timedelta(days=3 - middle.weekday())  # a Thursday
+    future = line["start"] >= turn
+    changed = load.where(~future, 3 * load)  # the clock stays, so that nothing else can move
+    mine = (
+        line["athlete_id"] == line.loc[~future, "athlete_id"].value_counts().idxmax()
+    ).to_numpy()
+    moved, curves = {}, {}
+    for way, build in WAYS.items():
+        before, after = build(line, load), build(line, changed)
+        moved[way] = int((np.abs(before - after) > 1e-9)[~future].sum())
+        curves[way] = before[mine], after[mine]
+    days = ((line["start"] - line["start"].min()) / pd.Timedelta(days=1)).to_numpy()[mine]
+    begun = (turn - line["start"].min()) / pd.Timedelta(days=1)
+    return LookAhead(days, begun, curves, moved, int((~future).sum()))
+
+
+def _only_past(frame: pd.DataFrame, load: pd.Series) -> np.ndarray:
+    """What ended in the 7 days before the session's start."""
+    return prepare.TrainingHistory.of(frame).total(load, 7)
+
+
+def _calendar_week(frame: pd.DataFrame, load: pd.Series) -> np.ndarray:
+    """The load of the session's whole calendar week."""
+    week = frame["start"].dt.strftime("%G-%V")
+    return load.groupby([frame["athlete_id"], week]).transform("sum").to_numpy()
+
+
+def _centred(frame: pd.DataFrame, load: pd.Series) -> np.ndarray:
+    """A smooth curve, 28 days wide, centred on each session, per week."""
+    days = ((frame["start"] - frame["start"].min()) / pd.Timedelta(days=1)).to_numpy()
+    out, weight = np.empty(len(frame)), load.to_numpy()
+    for rows in frame.groupby("athlete_id").indices.values():
+        near = np.abs(days[rows][:, None] - days[rows]) <= 14
+        out[rows] = 7 * (near @ weight[rows]) / 28
+    return out
+
+
+WAYS = {"last 7 days": _only_past, "calendar week": _calendar_week, "centred": _centred}
 
 
 STUDY = Study(
