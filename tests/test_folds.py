@@ -1,6 +1,5 @@
 """Folds, budgets and jobs: what is learned from whom, and that nothing of the test gets in."""
 
-import os
 import time
 from dataclasses import replace
 
@@ -13,35 +12,30 @@ from sportsml_lite.errors import UserError
 from sportsml_lite.losses import Soft
 from sportsml_lite.prepare.tasks import Task
 from sportsml_lite.protocol import Split
-from sportsml_lite.publish import chapters
 from sportsml_lite.schema import Windows
-from sportsml_lite.training.folds import (
+from sportsml_lite.training import cache
+from sportsml_lite.training.config import TrainConfig
+from sportsml_lite.training.data import outputs_of
+from sportsml_lite.training.folds import class_weights, folds_of, label_budget, make_fold
+from sportsml_lite.training.networks import (
     MOTION,
     SECONDS,
-    Sizes,
-    ask,
-    class_weights,
-    each,
-    in_units,
-    label_budget,
-    make_fold,
-    microseconds,
-    sizes_for,
-    splits_of,
+    ModelConfig,
+    answers,
+    config_for,
+    latency_us,
+    predict,
     train_student,
     train_teacher,
 )
-from sportsml_lite.training.sequences import Plan, outputs_of
 
 # pytest undoes the filter that the package sets when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec")
 
 NAMES = tuple("abcdefgh")
 SPLIT = Split(train=NAMES[:5], validation=NAMES[5:6], test=NAMES[6:])
-TINY = Plan(steps=60, batch_size=32, rate=2e-2, checks=3)
-SIZES = Sizes(
-    teacher_width=8, teacher_hidden=8, teacher_layers=2, teacher=TINY, student_width=8, student=TINY
-)
+TINY = TrainConfig(batch_size=32, rate=2e-2, max_epochs=3, steps_per_epoch=20, clip=1.0)
+SIZES = ModelConfig(8, 8, 2, TINY, 2, 8, TINY)
 CLASSES = ("low", "middle", "high")
 
 
@@ -80,7 +74,7 @@ def equal(one, other):
 @pytest.fixture
 def models_in(tmp_path, monkeypatch):
     """Trained networks are kept in a folder of the test."""
-    monkeypatch.setattr(chapters, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(cache, "project_root", lambda: tmp_path)
     return tmp_path / "_build" / "models"
 
 
@@ -169,15 +163,15 @@ def test_a_number_is_scaled_and_turned_back():
     fold = make_fold(task, SPLIT)
     assert fold.n_outputs == 1 and fold.classes == () and fold.train.y.dtype == torch.float32
     np.testing.assert_allclose(float(fold.train.y.mean()), 0, atol=1e-5)
-    back = in_units(fold, fold.test.y[:, None])
+    back = answers(fold, fold.test.y[:, None])
     np.testing.assert_allclose(back, fold.windows.y, rtol=1e-5)
     flat = with_windows(task, y=np.full(len(task.windows), 130.0))
-    assert in_units(make_fold(flat, SPLIT), torch.zeros(2, 1)).tolist() == [130, 130]
+    assert answers(make_fold(flat, SPLIT), torch.zeros(2, 1)).tolist() == [130, 130]
 
 
 def test_outputs_become_the_position_of_the_class():
     fold = make_fold(task_of(), SPLIT)
-    assert in_units(fold, torch.tensor([[0.0, 2.0, 1.0], [3.0, 2.0, 1.0]])).tolist() == [1, 0]
+    assert answers(fold, torch.tensor([[0.0, 2.0, 1.0], [3.0, 2.0, 1.0]])).tolist() == [1, 0]
 
 
 def test_the_laboratory_channel_is_added_for_a_teacher_alone():
@@ -222,8 +216,9 @@ def test_a_class_that_training_lacks_is_named_and_never_answered(models_in):
     assert (fold.validation.y == 1).any() and (fold.test.y == 1).any()
     for train in (train_teacher, train_student):
         trained = train(fold, 0, SIZES)
-        assert np.isfinite(trained.history["val_loss"]).all()
-        assert not (ask([trained], fold.test, None).argmax(1) == 1).any()
+        trained = trained if isinstance(trained, list) else [trained]
+        assert np.isfinite(trained[0].history["val_loss"]).all()
+        assert not (answers(fold, predict(trained, fold.test)) == 1).any()
     assert make_fold(task, SPLIT).absent == ()
 
 
@@ -263,12 +258,13 @@ def test_a_fold_with_nothing_to_tell_apart_is_an_error():
 
 def test_folds_of_a_task_name_who_is_missing():
     task = task_of()
-    assert len(splits_of(task, "full")) == 5 and len(splits_of(task, "quick")) < 5
+    first, second = folds_of(task), folds_of(task, 1)
+    assert len(first) == len(second) == 5 and {s.test for s in first} != {s.test for s in second}
     few = task.windows.take(np.isin(task.windows.athlete, list("abcd")))
     dropped = pd.DataFrame({"reason": ["athletes without a label (e)"], "rows": [1]})
     few = replace(task, windows=few, dropped=dropped)
     with pytest.raises(UserError, match=r"planted: 4 athletes .* \(left out: .*\(e\): 1\)"):
-        splits_of(few, "quick")
+        folds_of(few)
 
 
 @pytest.mark.parametrize("count", [0, 6, -1])
@@ -300,7 +296,11 @@ def test_soft_labels_follow_the_labelled_athletes(models_in):
     known = torch.as_tensor(np.isin(fold.train_athlete, ["b", "d"]))
     one = train_student(fold, 0, SIZES, Soft(), soft, ("d", "b"))
     spoilt = torch.where(known[:, None], soft, 9.0)
-    assert train_student(fold, 0, SIZES, Soft(), spoilt, ("b", "d")).history.equals(one.history)
+    assert (
+        train_student(fold, 0, SIZES, Soft(), spoilt, ("b", "d"))
+        .history["val_loss"]
+        .equals(one.history["val_loss"])
+    )
     assert len(list(models_in.glob("*.pt"))) == 1  # the same inputs: trained once
 
 
@@ -316,70 +316,46 @@ def test_soft_labels_of_other_windows_are_refused(models_in, labelled):
 def test_a_teacher_and_its_student_find_the_planted_trend(models_in):
     """From gaps and padding, on athletes never seen."""
     fold = make_fold(task_of(gaps=0.05, pad=4), SPLIT)
-    teachers = [train_teacher(fold, seed, SIZES) for seed in (0, 1)]
-    soft = ask(teachers, fold.train, fold.signs)
+    teachers = train_teacher(fold, 0, SIZES)
+    assert len(teachers) == 2 and teachers[0].seed != teachers[1].seed
+    soft = predict(teachers, fold.train, fold.signs)
     student = train_student(fold, 0, SIZES, Soft(), soft, ("a",), unlabelled=True, width=10)
     for trained in ([*teachers], [student]):
-        right = in_units(fold, ask(trained, fold.test, fold.signs)) == fold.windows.y
+        right = answers(fold, predict(trained, fold.test, fold.signs)) == fold.windows.y
         assert right.mean() > 0.8
     assert student.model.head.in_features == 20 and student.model.stride == (fold.stride)
 
 
 def test_asking_two_networks_is_the_mean_over_them_and_the_symmetries(models_in):
     fold = make_fold(task_of(), SPLIT)
-    short = replace(SIZES, student=replace(TINY, steps=3))
+    short = replace(SIZES, student=replace(TINY, steps_per_epoch=1))
     two = [train_student(fold, seed, short) for seed in (0, 1)]
     turned = replace(fold.test, X=fold.test.X * fold.signs[1][:, None])
     each_one = [outputs_of(t.model, part) for t in two for part in (fold.test, turned)]
     wanted = torch.stack(each_one).mean(0)
-    torch.testing.assert_close(ask(two, fold.test, fold.signs), wanted, rtol=0, atol=1e-6)
+    torch.testing.assert_close(predict(two, fold.test, fold.signs), wanted, rtol=0, atol=1e-6)
 
 
 def test_sizes_go_with_the_kind_of_windows_and_the_profile():
     motion, watch = (make_fold(task_of(rate_hz=rate), SPLIT) for rate in (30.0, 1.0))
-    assert sizes_for(motion, "full") == MOTION and sizes_for(watch, "full") == SECONDS
+    assert config_for(motion, "full") == MOTION and config_for(watch, "full") == SECONDS
     with pytest.raises(UserError, match="profile = 'Full'"):
-        sizes_for(motion, "Full")
-    quick = sizes_for(motion, "quick")
-    assert quick.teacher.steps * 2 == MOTION.teacher.steps
-    assert quick.student.steps * 2 == MOTION.student.steps
-    steps, checks = MOTION.student.steps, MOTION.student.checks
-    assert replace(quick.student, steps=steps, checks=checks) == MOTION.student
-    for sizes in (MOTION, SECONDS, quick):
-        for plan in (sizes.teacher, sizes.student):
-            assert plan.steps % plan.checks == 0  # else a few more steps would be taken
+        config_for(motion, "Full")
+    quick = config_for(motion, "quick")
+    assert quick.networks == 1 and quick.teacher.steps * 3 == MOTION.teacher.steps
+    assert quick.student.steps < MOTION.student.steps / 2
+    for config in (MOTION, SECONDS):
+        assert (config.teacher.schedule, config.teacher.clip) == ("cosine", 1.0)
+        assert config.teacher.steps == 600 and config.networks == 3
 
 
-# --- jobs ----------------------------------------------------------------------------------------
-
-
-def test_two_workers_give_what_one_gives_in_order():
-    def answers(seed):
-        import os
-
-        import torch
-
-        from sportsml_lite.models import Student
-
-        torch.manual_seed(seed)
-        return os.getpid(), torch.get_num_threads(), Student(3, 2)(torch.ones(4, 3, 12)).detach()
-
-    seeds = (3, 1, 2, 0)
-    here, there = each(answers, seeds), each(answers, seeds, workers=2)
-    assert {pid for pid, *_ in here} == {os.getpid()} and os.getpid() not in {p for p, *_ in there}
-    assert {threads for _, threads, _ in there} == {1}
-    for (*_, one), (*_, other) in zip(here, there, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
-    assert not torch.equal(here[0][2], here[1][2])
-
-
-def test_microseconds_are_those_of_a_window_in_a_call_of_all():
+def test_latency_are_those_of_a_window_in_a_call_of_all():
     calls = []
 
     def model(X):
         calls.append(len(X))
         time.sleep(0.002)
 
-    spent = microseconds(model, torch.zeros(4, 1, 8), turns=3)
+    spent = latency_us(model, torch.zeros(4, 1, 8), turns=3)
     assert spent.shape == (3,) and (spent > 499).all()  # 2 ms a call, four windows
     assert set(calls) == {4}
