@@ -16,8 +16,6 @@ from torch.nn import functional as F
 
 from sportsml_lite.errors import UserError
 
-LOGITS = ("raw", "zscore")
-
 
 def soften(logits: torch.Tensor, tau: float) -> torch.Tensor:
     r"""Probabilities at temperature τ, :math:`p_k = e^{z_k/\tau} / \sum_j e^{z_j/\tau}`.
@@ -53,21 +51,13 @@ def soft_cross_entropy(student: torch.Tensor, teacher: torch.Tensor, tau: float)
 def kl_divergence(student: torch.Tensor, teacher: torch.Tensor, tau: float) -> torch.Tensor:
     r"""Mean of :math:`KL(T \| S) = H(T, S) - H(T)`: 0 when the student answers like the teacher.
 
-    The entropy H(T) of the teacher does not depend on the student, so both have the same gradient;
-    but :math:`\tau^2 H` is mostly that constant, which makes KL the one to watch.
+    The entropy H(T) of the teacher does not depend on the student, so both have the same gradient,
+    but H contains it: the share that no student can remove is H(T)/H(T, S). It grows with τ and
+    with the teacher's doubts, so a curve of H may look flat while the student learns; watch KL.
     """
     target = soften(teacher.detach(), tau)
     entropy = -(target * torch.log(target.clamp(min=1e-30))).sum(1).mean()
     return soft_cross_entropy(student, teacher, tau) - entropy
-
-
-def zscore(logits: torch.Tensor) -> torch.Tensor:
-    """Each row of logits (N, K) with mean 0 and standard deviation 1 (Sun et al. 2024).
-
-    The student then copies the teacher's order and proportions, not the size of its logits.
-    """
-    centred = logits - logits.mean(1, keepdim=True)
-    return centred / centred.std(1, correction=0, keepdim=True).clamp(min=1e-6)
 
 
 def hard_loss(
@@ -106,7 +96,6 @@ def distillation_loss(
     alpha: float,
     tau: float,
     weight: torch.Tensor | None = None,
-    logits: str = "raw",
 ) -> torch.Tensor:
     r""":math:`\alpha\tau^2 H(T, S) + (1 - \alpha) L_\text{original}`; see the module's head.
 
@@ -115,21 +104,15 @@ def distillation_loss(
 
     Raises
     ------
-    UserError if α is not within 0 to 1, τ not above 0, or ``logits`` unknown
+    UserError if α is not within 0 to 1, or τ not above 0
     """
     if not 0 <= alpha <= 1:
         raise UserError(f"alpha = {alpha}: give a share from 0 to 1")
-    if logits not in LOGITS:
-        raise UserError(f"logits = {logits!r}: choose one of {', '.join(LOGITS)}")
     hard = hard_loss(student, y, weight)
     if y.is_floating_point():
         _same(student, teacher)
         return alpha * (student - teacher.detach()).square().mean() + (1 - alpha) * hard
-    if logits == "zscore":
-        # Both sides, or a student of free size would be asked for a fixed one.
-        soft = soft_cross_entropy(zscore(student), zscore(teacher), tau)
-    else:
-        soft = soft_cross_entropy(student, teacher, tau)
+    soft = soft_cross_entropy(student, teacher, tau)
     return alpha * tau**2 * soft + (1 - alpha) * hard
 
 
@@ -185,30 +168,13 @@ class Soft:
     """Learn from a teacher too; α = 0 is exactly :class:`Hard`.
 
     alpha : weight of the teacher, 0 to 1; tau : temperature, above 0
-    logits : ``'raw'`` or ``'zscore'``
     """
 
     alpha: float = 0.5
     tau: float = 2.0
-    logits: str = "raw"
 
     def __call__(self, outputs, y, soft, weight) -> torch.Tensor:
-        return distillation_loss(outputs, soft, y, self.alpha, self.tau, weight, self.logits)
-
-
-@dataclass(frozen=True)
-class Bounded:
-    """Learn a number, with the teacher's error as a bound: :func:`bounded_loss`."""
-
-    weight: float = 0.5
-    slack: float = 0.0
-
-    def __call__(self, outputs, y, soft, weight) -> torch.Tensor:
-        known = torch.isfinite(y)  # without a label the teacher bounds nothing
-        if not bool(known.any()):
-            return outputs.sum() * 0
-        student, teacher = outputs.squeeze(1)[known], soft.squeeze(1)[known]
-        return bounded_loss(student, teacher, y[known], self.weight, self.slack)
+        return distillation_loss(outputs, soft, y, self.alpha, self.tau, weight)
 
 
 def _positive(tau: float) -> float:

@@ -153,7 +153,7 @@ def fit(
     data : from :func:`~sportsml_lite.training.data.examples` or
         :meth:`~sportsml_lite.training.folds.Fold.data`
     seed : of the first weights, the batches and the symmetries; same seed, same result
-    loss : :class:`~sportsml_lite.losses.Hard` (the default), ``Soft``, ``Bounded``
+    loss : :class:`~sportsml_lite.losses.Hard` (the default), ``Soft``
     soft : (N, K) the teacher's outputs for the training rows
 
     Raises

@@ -1,7 +1,6 @@
 """Distillation: every formula against a hand computation, autograd or its limit."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +9,6 @@ from torch.nn import functional as F
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.losses import (
-    Bounded,
     Hard,
     Soft,
     bounded_loss,
@@ -21,11 +19,9 @@ from sportsml_lite.losses import (
     mixed_target,
     soft_cross_entropy,
     soften,
-    zscore,
 )
 from sportsml_lite.models import Student
-from sportsml_lite.plots import distil as figures
-from sportsml_lite.training.sequences import Plan, Sequences, WindowData, fit_windows
+from sportsml_lite.training import Sequences, TrainConfig, TrainData, fit
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec")
 TAUS = (0.5, 1.0, 2.0, 7.0)
@@ -133,29 +129,6 @@ def test_nothing_flows_into_the_teacher():
     assert student.grad is not None
 
 
-@settings(max_examples=25, deadline=None)
-@given(shift=st.floats(-50, 50), size=st.floats(0.1, 20))
-def test_zscored_logits_forget_shift_and_size(shift, size):
-    student, teacher = logits()
-    y = torch.full((len(student),), -1)
-    moved = zscore(teacher * size + shift)
-    torch.testing.assert_close(moved, zscore(teacher), atol=1e-6, rtol=1e-6)
-    torch.testing.assert_close(moved.std(1, correction=0), torch.ones(len(teacher)).double())
-    losses = [
-        distillation_loss(size * z + shift, t, y, 1.0, 2.0, logits="zscore")
-        for z, t in ((student, teacher), (teacher, student))
-    ]
-    same = [
-        distillation_loss(z, t, y, 1.0, 2.0, logits="zscore")
-        for z, t in ((student, teacher), (teacher, student))
-    ]
-    torch.testing.assert_close(losses, same, atol=1e-6, rtol=1e-6)
-
-
-def test_zscore_of_equal_logits_is_0():
-    assert zscore(torch.ones(2, 3)).abs().max() == 0
-
-
 # --- the mix -------------------------------------------------------------------------------------
 
 
@@ -257,13 +230,16 @@ def windows(rows=40, number=False):
     level = X[:, 0].mean(1)
     y = level if number else (level > 0).long()
     part = Sequences(X, None, y)
-    return WindowData(part, part, torch.ones(1, 2), None, 1 if number else 2)
+    return TrainData(part, part, torch.ones(1, 2), None, 1 if number else 2)
 
 
 def train(data, loss, soft):
-    plan = Plan(steps=6, batch_size=16, checks=2)
-    outputs = data.n_outputs
-    model = fit_windows(lambda: Student(2, outputs, 4, 4, 2), data, 5, plan, loss, soft).model
+    config = TrainConfig(batch_size=16, max_epochs=2, patience=2, steps_per_epoch=3)
+
+    def build(channels):
+        return Student(channels, data.n_outputs, 4, 4, 2)
+
+    model = fit(build, data, 5, config, loss, soft).model
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
@@ -280,14 +256,8 @@ def test_training_with_alpha_1_needs_no_label():
     data = windows()
     soft = torch.randn(40, 2, generator=torch.Generator().manual_seed(1))
     unlabelled = Sequences(data.train.X, None, torch.full_like(data.train.y, -1))
-    without = WindowData(unlabelled, data.validation, data.signs, None, 2)
+    without = TrainData(unlabelled, data.validation, data.signs, None, 2)
     assert torch.equal(train(data, Soft(1.0, 2.0), soft), train(without, Soft(1.0, 2.0), soft))
-
-
-def test_training_with_a_bound_of_weight_0_is_plain_training():
-    data = windows(number=True)
-    soft = torch.zeros(40, 1)
-    torch.testing.assert_close(train(data, Bounded(0.0), soft), train(data, Hard(), None))
 
 
 # --- bad input -----------------------------------------------------------------------------------
@@ -314,12 +284,6 @@ def test_an_alpha_that_is_no_share_is_refused(alpha):
         distillation_loss(student, teacher, torch.zeros(6, dtype=torch.long), alpha, 1.0)
 
 
-def test_unknown_logits_are_refused():
-    student, teacher = logits()
-    with pytest.raises(UserError, match="raw, zscore"):
-        distillation_loss(student, teacher, torch.zeros(6).long(), 0.5, 1.0, logits="cooked")
-
-
 def test_shapes_that_would_broadcast_are_refused():
     student, teacher = logits()
     for bad in (teacher[:1], teacher[:, :1], teacher[0]):
@@ -334,43 +298,3 @@ def test_shapes_that_would_broadcast_are_refused():
         hard_loss(student, torch.zeros(6, 1).long())
     with pytest.raises(UserError, match="would broadcast"):
         distillation_loss(numbers[:, None].double(), numbers.double(), numbers.double(), 0.5, 1.0)
-
-
-# --- figures -------------------------------------------------------------------------------------
-
-
-def intervals(**columns):
-    return pd.DataFrame({**columns, "estimate": [0.02, -0.01], "low": [0.01, -0.03],
-                         "high": [0.04, 0.0]})  # fmt: skip
-
-
-def test_the_budget_figure_draws_every_interval_and_the_band():
-    frame = intervals(arm=["distilled", "with others"], athletes=[4, 8])
-    left, right = figures.budget(frame, frame, 0.01).axes
-    assert [t.get_text() for t in left.get_xticklabels()] == ["4", "8"]
-    lines = [c for c in right.collections if len(c.get_paths()) == 1]
-    drawn = sorted(c.get_paths()[0].vertices[:2, 1].tolist() for c in lines)
-    assert [0.01, 0.04] in drawn
-    assert [-0.03, 0.0] in drawn
-    assert right.patches  # the band that is too small to name
-
-
-def test_the_surface_is_centred_on_no_gain_and_prints_its_cells():
-    gain = pd.DataFrame([[0.01, -0.04]], index=[0.5], columns=[1.0, 4.0])
-    ax, bar = figures.surface(gain).axes
-    assert [t.get_text() for t in ax.texts] == ["+0.010", "-0.040"]
-    assert bar.get_ylim() == (-0.04, 0.04)
-
-
-def test_the_pareto_figure_holds_teacher_and_students():
-    table = intervals(arm=["plain", "distilled"], parameters=[1000, 2000], us_256=[5.0, 8.0])
-    teacher = pd.Series({"parameters": 70_000, "us_256": 60.0, "estimate": 0.9, "low": 0.8,
-                         "high": 0.95})  # fmt: skip
-    left, right = figures.pareto(table, teacher, 0.01).axes
-    assert left.get_xscale() == "log"
-    assert right.get_xlim()[0] == 0
-    assert "µs" in right.get_xlabel()
-
-
-def test_a_data_set_without_heart_rate_says_so():
-    assert "no heart rate" in figures.identity(pd.DataFrame()).axes[0].texts[0].get_text()
