@@ -1,7 +1,6 @@
 """Errors against closed forms and scikit-learn; intervals and coverage against simulation."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +9,6 @@ from sklearn import metrics as sk
 from sportsml_lite import evaluate
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate.metrics import athlete_sums, from_sums
-from sportsml_lite.protocol import margin
 
 
 def test_metrics_of_a_case_worked_by_hand():
@@ -86,132 +84,6 @@ def test_an_oracle_and_a_baseline_put_a_model_between_them():
     assert evaluate.oracle_ratio(truth, model, oracle) == pytest.approx(5 / 3, rel=0.03)
     with pytest.raises(UserError, match="is no error"):
         evaluate.oracle_ratio(truth, model, oracle, "r2")
-
-
-def test_bootstrap_has_the_standard_error_of_the_mean():
-    values = np.random.default_rng(1).normal(3, 2, 400)
-    interval = evaluate.bootstrap(values)
-    half = 1.96 * values.std() / 20
-    assert interval.estimate == values.mean()
-    assert (interval.low, interval.high) == pytest.approx(
-        (values.mean() - half, values.mean() + half), abs=0.1 * half
-    )
-    assert interval == evaluate.bootstrap(values)
-    assert f"{interval:.1f}" == f"{interval.estimate:.1f} [{interval.low:.1f}, {interval.high:.1f}]"
-
-
-def test_a_lucky_seed_is_lucky_for_all_athletes():
-    """Resampling seeds within each athlete alone would average the seeds' luck away."""
-    luck = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-    values = np.random.default_rng(2).normal(0, 0.1, (200, 5)) + luck
-    crossed = evaluate.bootstrap(values)
-    assert crossed.seeds == 5
-    half = (crossed.high - crossed.low) / 2
-    assert half == pytest.approx(1.96 * luck.std() / np.sqrt(5), rel=0.1)
-    athletes_only = evaluate.bootstrap(values.mean(axis=1))
-    assert half > 10 * (athletes_only.high - athletes_only.low) / 2
-
-
-def test_intervals_over_athletes_cover_the_truth_where_intervals_over_rows_do_not():
-    rng = np.random.default_rng(3)
-    mean = rng.normal(0, 1, (200, 40))  # 200 studies of 40 athletes, 20 equal rows each
-    by_athlete = [evaluate.bootstrap(m, draws=400) for m in mean]
-    by_row = [evaluate.bootstrap(np.repeat(m, 20), draws=400) for m in mean]
-    assert 0.88 <= np.mean([i.low <= 0 <= i.high for i in by_athlete]) <= 0.99
-    assert np.mean([i.low <= 0 <= i.high for i in by_row]) < 0.5
-
-
-def case(n=60, rows=20, seed=4):
-    rng = np.random.default_rng(seed)
-    athlete = np.repeat([f"a{i:02d}" for i in range(n)], rows)
-    truth = rng.normal(size=n * rows) + np.repeat(rng.normal(size=n), rows)
-    worse = truth + rng.normal(0, 1, n * rows) * np.repeat(rng.uniform(0.5, 2, n), rows)
-    return athlete, truth, worse, truth + 0.7 * (worse - truth)
-
-
-def test_a_score_of_all_rows_has_the_interval_of_its_athletes():
-    athlete, truth, prediction, _ = case()
-    errors = evaluate.by_athlete(truth, prediction, athlete, ["mse"])["mse"]
-    assert evaluate.score_interval(truth, prediction, athlete, "mse").low == pytest.approx(
-        evaluate.bootstrap(errors).low
-    )
-    for metric in ("rmse", "mae", "r2"):
-        interval = evaluate.score_interval(truth, prediction, athlete, metric)
-        assert interval.estimate == pytest.approx(evaluate.score(truth, prediction, metric))
-        assert interval.low < interval.estimate < interval.high
-    two = evaluate.score_interval(truth, [prediction, prediction], athlete, "r2")
-    assert two.seeds == 2 and two.estimate == pytest.approx(evaluate.r2(truth, prediction))
-    with pytest.raises(UserError, match="only one athlete"):
-        evaluate.score_interval(truth, prediction, np.zeros(len(truth)), "mse")
-
-
-def test_a_gain_is_positive_when_the_candidate_is_better_whatever_the_metric():
-    athlete, truth, worse, better = case()
-    for metric in ("mse", "rmse", "mae", "r2"):
-        gain = evaluate.gain_interval(truth, worse, [better, better], athlete, metric)
-        assert 0 < gain.low < gain.estimate < gain.high
-    labels, wrong = np.digitize(truth, [-1, 0, 1]), np.digitize(worse, [-1, 0, 1])
-    for metric in ("accuracy", "macro_f1"):
-        assert evaluate.gain_interval(labels, wrong, labels, athlete, metric).low > 0
-    with pytest.raises(UserError, match="2 seeds against 3"):
-        evaluate.gain_interval(truth, [worse] * 2, [better] * 3, athlete, "mse")
-
-
-def test_pairing_by_athlete_sees_what_two_separate_intervals_hide():
-    athlete, truth, worse, _ = case()
-    slightly = truth + 0.95 * (worse - truth)
-    gain = evaluate.gain_interval(truth, worse, slightly, athlete, "rmse")
-    a = evaluate.score_interval(truth, worse, athlete, "rmse")
-    b = evaluate.score_interval(truth, slightly, athlete, "rmse")
-    assert gain.low > 0 and b.high > a.low
-
-
-def test_compare_counts_the_harmed_and_judges_by_the_margins():
-    index = [f"a{i}" for i in range(100)]
-    reference = pd.Series(0.5, index)
-    candidate = reference - 0.06
-    candidate.iloc[:10] = 0.65
-    candidate.iloc[10:14] = 0.59  # worse, but by less than the margin of harm
-    result = evaluate.compare(reference, candidate.sample(frac=1, random_state=0), "effect")
-    assert result.gain.estimate == pytest.approx(0.86 * 0.06 - 0.1 * 0.15 - 0.04 * 0.09)
-    assert result.harmed.estimate == pytest.approx(0.1)
-    assert result.harmed.low > 0.03 and result.noninferior and result.verdict == "better"
-    scores = evaluate.compare(reference, reference + 0.05, "macro_f1")
-    assert scores.gain.estimate == pytest.approx(0.05)  # of a score, more is better
-
-
-def test_compare_takes_seeds_beside_a_model_without_and_refuses_other_athletes():
-    reference = pd.Series([1.0, 2.0, 3.0], list("abc"))
-    seeds = pd.DataFrame({0: [0.5, 1.5, 2.5], 1: [0.7, 1.7, 2.7]}, index=list("abc"))
-    result = evaluate.compare(reference, seeds, "rpe")
-    assert result.gain.estimate == pytest.approx(0.4) and result.gain.seeds == 2
-    for other in (reference.rename({"c": "d"}), reference.iloc[:2], seeds.assign(x=1)):
-        with pytest.raises(UserError, match="same athletes"):
-            evaluate.compare(seeds, other, "rpe")
-
-
-@pytest.mark.parametrize(
-    ("low", "estimate", "high", "said", "noninferior"),
-    [
-        (0.02, 0.05, 0.08, "better", True),
-        (0.001, 0.02, 0.04, "undecided", True),
-        (-0.01, 0.0, 0.01, "no difference", True),
-        (-0.02, 0.05, 0.12, "undecided", True),
-        (-0.08, -0.05, -0.02, "worse", False),
-        (-0.05, 0.0, 0.05, "undecided", False),
-    ],
-)
-def test_the_verdict_claims_no_more_than_the_interval(low, estimate, high, said, noninferior):
-    gain = evaluate.Interval(estimate, low, high, 0.95, 50, 5)
-    assert evaluate.verdict(gain, margin("effect")) == said
-    assert evaluate.noninferior(gain, margin("effect")) is noninferior
-
-
-def test_bootstrap_refuses_what_it_cannot_average():
-    with pytest.raises(UserError, match="2 athletes or more"):
-        evaluate.bootstrap([1.0])
-    with pytest.raises(UserError, match="1 of 3 athletes have no value"):
-        evaluate.bootstrap([1.0, np.nan, 2.0])
 
 
 def test_reliability_and_ece_of_a_case_worked_by_hand():

@@ -10,9 +10,9 @@ athlete a under model m from the mean, and :math:`w_{am}` its weight, the varian
 .. math:: V = V_\text{athletes} + V_\text{models} - V_\text{cells}, \quad
    V_\text{athletes} = \tfrac{A}{A-1} \sum_a \Bigl(\sum_m w_{am} e_{am}\Bigr)^2
 
-and likewise for models and cells (two-way clustering, Cameron, Gelbach and Miller 2011). What is
-more, the interval uses Student's t, with the degrees of freedom of the two parts taken together
-(Satterthwaite). Resampling athletes and seeds as if every seed's model met every athlete, as
+and likewise for models and cells (two-way clustering, Cameron, Gelbach and Miller 2011). The
+interval uses Student's t, with the degrees of freedom of the two parts weighted by their size.
+Resampling athletes and seeds as if every seed's model met every athlete, as
 earlier versions of this book did, gives intervals that are too short: a model meets the athletes
 of one fold only.
 """
@@ -223,12 +223,10 @@ def _clustered(sums: pd.Series) -> float:
 
 
 def _freedom(parts: dict[str, float], people: int, models: int) -> float:
-    """Degrees of freedom of the sum of two variance parts (Satterthwaite 1946)."""
-    own = {"athletes": people - 1, "models": models - 1}
+    """Degrees of freedom: those of athletes and of models, weighted by their shares of variance."""
+    own = {"athletes": people - 1, "models": max(1, models - 1)}
     total = sum(parts[name] for name in own)
-    if not total:
-        return float(people - 1)
-    return total**2 / sum(parts[n] ** 2 / own[n] for n in own if parts[n])
+    return sum(parts[n] * own[n] for n in own) / total if total else float(people - 1)
 
 
 def _levels(cells: pd.Series, names: list[str]) -> list[pd.Index]:
