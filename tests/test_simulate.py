@@ -413,6 +413,20 @@ def test_effect_equation(rho, f, ratio, expected):
     assert effect.response(rho, f, 100 * ratio, 100, "simulated") == pytest.approx(expected, 1e-4)
 
 
+def test_men_and_women_are_strained_by_their_own_exponents(sim):
+    """Banister's 1.92 and 1.67, from a second of the truth to the load of a session."""
+    sex = sim.athletes.set_index("athlete_id")["sex"]
+    first = sim.sessions.groupby("athlete_id")["session_id"].first()
+    truth = sim.hidden_seconds(list(first))
+    owner = sim.sessions.set_index("session_id")["athlete_id"].loc[truth["session_id"]]
+    exponent = sex.loc[owner].map({"m": 1.92, "f": 1.67}).to_numpy()
+    rate = truth["true_fraction"] * np.exp(exponent * truth["true_fraction"])
+    load = rate.groupby(truth["session_id"]).sum() / 60
+    held = sim.hidden.set_index("session_id")["load"].loc[load.index]
+    assert set(sex) == {"m", "f"}
+    np.testing.assert_allclose(held, load, rtol=1e-4)
+
+
 def test_hidden_table_holds_the_equation(sim):
     h = sim.hidden
     clean = 5 * (
