@@ -223,10 +223,10 @@ def _clustered(sums: pd.Series) -> float:
 
 
 def _freedom(parts: dict[str, float], people: int, models: int) -> float:
-    """Degrees of freedom: those of athletes and of models, weighted by their shares of variance."""
+    """Degrees of freedom: the harmonic mean of both, weighted by their shares of the variance."""
     own = {"athletes": people - 1, "models": max(1, models - 1)}
     total = sum(parts[name] for name in own)
-    return sum(parts[n] * own[n] for n in own) / total if total else float(people - 1)
+    return total / sum(parts[n] / own[n] for n in own) if total else float(people - 1)
 
 
 def _levels(cells: pd.Series, names: list[str]) -> list[pd.Index]:
