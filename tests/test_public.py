@@ -352,6 +352,15 @@ def test_missed_and_extra_beats_go_and_a_changing_rhythm_stays():
     assert clean.index[clean.isna()].tolist() == [20, 40, 50]
 
 
+def test_a_beat_is_judged_by_earlier_beats_alone():
+    rr = pd.Series(np.random.default_rng(0).uniform(300, 1400, 200))
+    whole = actes.clean_rr(rr, pd.Series(1, index=rr.index))
+    assert whole.isna().any()
+    for n in range(1, 200, 7):
+        part = actes.clean_rr(rr[:n], pd.Series(1, index=rr.index[:n]))
+        pd.testing.assert_series_equal(part, whole[:n])
+
+
 def test_odd_actes_rows_are_counted(actes_copy):
     with (actes_copy / "test_measure.csv").open("a") as file:
         file.write(",,,,\n99,0.5,600,0.3,50\n2,,600,0.3,50\n")

@@ -1,0 +1,365 @@
+"""Plant a fault in a copy of the package, run the tests that should see it, and print who survives.
+
+``python tests/mutants.py`` plants all of them, ``python tests/mutants.py schedule margin`` those
+whose names hold one of the words. A fault that every test overlooks is a test that is missing.
+Tests that fail without any fault are named first: what they "find" is no find.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = ("sportsml_lite", "tests", "conftest.py", "pyproject.toml")
+LIMIT_S = 300
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: ``old`` stands once in ``file`` and becomes ``new``; ``tests`` should see it.
+
+    tests : names of test files without ``test_``; a word after a colon chooses tests as ``-k`` does
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _of(file: str, *faults: tuple) -> list[Mutant]:
+    return [Mutant(name, file, old, new, tests) for name, old, new, *tests in faults]
+
+
+MUTANTS = [
+    # The nine that no test saw when this was first tried.
+    *_of(
+        "evaluate/verdicts.py",
+        ("compare is unpaired",
+         "(candidate - reference) *", "(candidate - reference.to_numpy()[::-1]) *",
+         "wiring:pairs or compared", "verdicts"),
+    ),
+    *_of(
+        "training/trainer.py",
+        ("class weights are not passed to the loss",
+         "self.loss(outputs, y, soft, self.data.weight)", "self.loss(outputs, y, soft, None)",
+         "wiring"),
+        ("the schedule is not applied",
+         'return [optimizer], [{"scheduler": schedule, "interval": "step"}]', "return optimizer",
+         "wiring"),
+        ("gradients are not clipped",
+         "gradient_clip_val=config.clip", "gradient_clip_val=None", "wiring"),
+    ),
+    *_of(
+        "baselines/windows.py",
+        ("boosted trees train without class weights",
+         "        _weights(train, train.y),\n        X_val", "        None,\n        X_val",
+         "wiring"),
+    ),
+    *_of(
+        "protocol/rules.py",
+        ("margin of harm 0.02 becomes 0.05",
+         'Margin("macro_f1", "1", "higher", 0.01, 0.02,',
+         'Margin("macro_f1", "1", "higher", 0.01, 0.05,', "protocol"),
+        ("more beats of error are better",
+         'Margin("hr_bpm", "bpm", "lower"', 'Margin("hr_bpm", "bpm", "higher"', "protocol"),
+    ),
+    *_of(
+        "protocol/splits.py",
+        ("15 instead of 15 in 85 per cent of a fold validate",
+         "share = PROTOCOL.validation / (PROTOCOL.train + PROTOCOL.validation)",
+         "share = PROTOCOL.validation", "protocol"),
+    ),
+    *_of(
+        "simulate/blocks.py",
+        ("strain of men and women swapped",
+         'np.where(man, effect.STRAIN["m"], effect.STRAIN["f"])',
+         'np.where(man, effect.STRAIN["f"], effect.STRAIN["m"])', "simulate:strained"),
+    ),
+    # Losses.
+    *_of(
+        "losses.py",
+        ("tau instead of its square", "alpha * tau**2 * soft", "alpha * tau * soft", "losses"),
+        ("a gradient flows into the teacher",
+         "-(soften(teacher.detach(), tau) * log_student)", "-(soften(teacher, tau) * log_student)",
+         "losses"),
+        ("cross-entropy forgets the weights",
+         "F.cross_entropy(outputs, y, weight)", "F.cross_entropy(outputs, y)", "losses", "wiring"),
+        ("alpha and 1 - alpha swapped in the mixed target",
+         "return alpha * teacher + (1 - alpha) * y", "return alpha * y + (1 - alpha) * teacher",
+         "losses"),
+    ),
+    # Training.
+    *_of(
+        "training/trainer.py",
+        ("the last weights are kept, not the best",
+         'monitor="val_loss", save_weights_only', "save_weights_only",
+         "training:best", "training_windows:best or kept"),
+        ("patience is three times as long",
+         "patience=config.patience)", "patience=3 * config.patience)",
+         "training:stops", "training_windows:patience"),
+        ("the best epoch is chosen without class weights",
+         "losses.hard_loss(outputs, part.y, self.data.weight)",
+         "losses.hard_loss(outputs, part.y, None)", "wiring"),
+        ("no window is ever mirrored",
+         "X = X * self.data.signs[turn][:, :, None]", "X = X * 1",
+         "training_windows:symmetr"),
+        ("a batch repeats its rows", "self.left = self.left[: self.size], self.left[self.size :]",
+         "self.left = self.left[: self.size], self.left[self.size - 1 :]",
+         "training:every_row", "training_windows:pass_takes"),
+    ),
+    *_of(
+        "training/config.py",
+        ("the rate never falls", "return 0.5 * (1 + math.cos(", "return 1 + 0 * (1 + math.cos(",
+         "wiring", "training_windows:rate_rises"),
+    ),
+    *_of(
+        "training/cache.py",
+        ("the cache does not know the seed", "repr((seed, config, loss,", "repr((config, loss,",
+         "training:anew", "training_windows:anew"),
+        ("the cache does not know the class weights",
+         "[soft, data.signs, data.weight, *model", "[soft, data.signs, *model",
+         "training:anew", "training_windows:anew"),
+    ),
+    *_of(
+        "training/folds.py",
+        ("the scale is learned from all athletes",
+         'fit_scaler(parts["train"].X)', "fit_scaler(windows.X)", "folds:scale"),
+        ("athletes without labels keep theirs",
+         "without_labels(train, ~known) if unlabelled", "train if unlabelled", "folds:labels"),
+        ("class weights are squared",
+         "weight[present] = count.sum() / (present.sum() * count[present])",
+         "weight[present] = (count.sum() / (present.sum() * count[present])) ** 2",
+         "folds:weights", "wiring:hands"),
+    ),
+    *_of(
+        "training/networks.py",
+        ("a class that training lacks is answered",
+         "outputs[:, absent] = -torch.inf", "outputs[:, absent] += 0", "folds:lacks"),
+        ("the networks of a teacher are all the same",
+         "for s in seeds]", "for s in [seeds[0]] * len(seeds)]", "folds:teacher"),
+    ),
+    # Verdicts and metrics.
+    *_of(
+        "evaluate/verdicts.py",
+        ("a larger error is a gain", "(-1 if metric in ERRORS else 1)", "1", "wiring", "verdicts"),
+        ("harm is judged by the smallest effect",
+         "harmed=int((own < -rule.harm)", "harmed=int((own < -rule.smallest_effect)",
+         "wiring", "verdicts"),
+        ("athletes of one model count as independent",
+         '"models": _clustered(models) if len(models) > 1 else 0.0', '"models": 0.0', "verdicts"),
+        ("Holm corrects nothing",
+         "(1 - level) / (len(order) - rank)", "(1 - level)", "verdicts"),
+        ("a hair is called better",
+         'if gain.low > 0 and gain.estimate >= rule.smallest_effect:', "if gain.low > 0:",
+         "verdicts"),
+    ),
+    *_of(
+        "evaluate/metrics.py",
+        ("macro-F1 counts classes that the truth never shows",
+         "f1.sum(-1, where=true > 0) / (true > 0).sum(-1)",
+         "f1.sum(-1) / (true + predicted > 0).sum(-1)", "evaluate"),
+    ),
+    # Protocol.
+    *_of(
+        "protocol/fewshot.py",
+        ("the latest rows calibrate",
+         "rank = groups.cumcount() + 1", "rank = groups.cumcount(ascending=False) + 1",
+         "protocol"),
+        ("no gap before the test",
+         'rows["start"] >= before + gap_s', 'rows["start"] >= before', "protocol"),
+        ("windows keep no gap", "PROTOCOL.gap_windows * length", "0 * length", "protocol"),
+        ("an athlete with one rare class remains",
+         'transform("min").where(tested', 'transform("max").where(tested', "protocol"),
+    ),
+    *_of(
+        "protocol/splits.py",
+        ("who stands where depends on the order of rows",
+         "    return sorted(names, key=", "    return list(names) or sorted(names, key=",
+         "protocol"),
+    ),
+    # Physiology and simulation.
+    *_of(
+        "intensity.py",
+        ("fitness and fatigue swapped", "= 42.0, 7.0", "= 7.0, 42.0",
+         "simulate:banister", "prepare"),
+        ("women weigh as men do", '"f": (0.86, 1.67)', '"f": (0.64, 1.67)', "prepare:trimp"),
+        ("220 - age", "return 211 - 0.64 * age_y", "return 220 - age_y", "simulate:nes", "tasks"),
+    ),
+    *_of(
+        "simulate/effect.py",
+        ("less noise than is said", "NOISE_SD = 0.3", "NOISE_SD = 0.2", "simulate:noise"),
+        ("today's load makes today fit",
+         "out[:, today] = g, h, before / weight, w\n        done = ~np.isnan(w)\n"
+         "        w = np.where(done, w, 0)\n"
+         "        g, h = g * slow + w * (1 - slow), h * quick + w * (1 - quick)",
+         "done = ~np.isnan(w)\n        w = np.where(done, w, 0)\n"
+         "        g, h = g * slow + w * (1 - slow), h * quick + w * (1 - quick)\n"
+         "        out[:, today] = g, h, before / weight, np.where(done, w, np.nan)",
+         "simulate:banister or tomorrow"),
+    ),
+    # Preparing.
+    *_of(
+        "prepare/history.py",
+        ("a session sees itself",
+         'known = np.minimum(known, np.searchsorted(key, base + end, side="left"))', "",
+         "prepare"),
+        ("a session sees those that have not ended",
+         'known = np.searchsorted(key, base + start, side="right")',
+         'known = np.searchsorted(key, base + end, side="right")', "prepare"),
+    ),
+    *_of(
+        "prepare/impute.py",
+        ("the mean is that of the recording to be filled",
+         "{c: np.full(len(streams), m) for c, m in self.means.items()}",
+         "{c: np.full(len(streams), streams[c].mean()) for c in self.means}",
+         "prepare:imputer or interpolation or errors"),
+        ("interpolation is called causal",
+         "    causal: ClassVar[bool] = False", "    causal: ClassVar[bool] = True",
+         "prepare:imputer"),
+    ),
+    *_of(
+        "studies/prepare.py",
+        ("the imputer is fitted on the test athletes too",
+         "prepare.fit_imputer(method, train, channels, seed)",
+         "prepare.fit_imputer(method, data.streams, channels, seed)", "studies_prepare"),
+        ("the scaler of every arm sees test athletes",
+         "prepare.fit_scaler(X[learned | asked if arm.peek else learned])",
+         "prepare.fit_scaler(X)", "studies_prepare"),
+    ),
+    *_of(
+        "prepare/windows.py",
+        ("the label is that of the first second",
+         "return each[rows[:, -1]]", "return each[rows[:, 0]]", "tasks", "prepare:labels"),
+        ("a gap is filled by what comes later",
+         "np.maximum.accumulate(np.where(known, np.arange(X.shape[2]), -1), axis=2)",
+         "np.maximum.accumulate(np.where(known, np.arange(X.shape[2]), -1), axis=2)[..., ::-1]",
+         "folds:gaps", "prepare"),
+    ),
+    *_of(
+        "prepare/tasks/seconds.py",
+        ("the minute ahead holds the window's last second",
+         "n = count[stop] - count[row + 1]\n    mean = (total[stop] - total[row + 1])",
+         "n = count[stop] - count[row]\n    mean = (total[stop] - total[row])", "tasks:sixty"),
+        ("a slope begins in another recording",
+         "inside = (source >= begin) & (source < end)", "inside = source >= 0", "tasks:grade"),
+    ),
+    *_of(
+        "prepare/tasks/motion.py",
+        ("a window bridges a jump", ".between(0.5, 1.5)", ".between(0.5, 1500)", "tasks:jump"),
+        ("the mirror turns the wrong axis",
+         "(-1, 1, 1, 1, -1, -1)", "(-1, 1, 1, -1, -1, 1)", "tasks"),
+    ),
+    *_of(
+        "prepare/load.py",
+        ("a pause counts as training", "_LONGEST_S = 10.0", "_LONGEST_S = 1000.0", "prepare:pause"),
+    ),
+    # Collecting.
+    *_of(
+        "collect/datasets/actes.py",
+        ("a missed beat stays", "MISSED, EXTRA = 1.8, 0.55", "MISSED, EXTRA = 2.8, 0.55",
+         "public:missed"),
+        ("the heart rate waits for later beats",
+         "rolling(RECENT, min_periods=3)", "rolling(RECENT, center=True, min_periods=3)",
+         "public:earlier"),
+    ),
+    # Baselines and networks.
+    *_of(
+        "baselines/sessions.py",
+        ("the worst strength of the ridge is chosen",
+         "models[int(np.argmin(errors))]", "models[int(np.argmax(errors))]", "baselines"),
+    ),
+    *_of(
+        "models.py",
+        ("the student looks ahead",
+         "depth(nn.functional.pad(x, (reach, 0)))",
+         "depth(nn.functional.pad(x, (reach - 1, 1)))", "models:ahead"),
+    ),
+    # Personal models.
+    *_of(
+        "transfer/shrink.py",
+        ("a prior worth more with every window",
+         "n / (n + kappa) * (means - prior)", "kappa / (n + kappa) * (means - prior)",
+         "transfer:shrink"),
+    ),
+    # Studies.
+    *_of(
+        "studies/runner.py",
+        ("all folds share one seed",
+         "options.seed + 100 * partition + fold)", "options.seed)", "studies"),
+    ),
+]  # fmt: skip
+
+
+@contextmanager
+def planted(home: Path, mutant: Mutant) -> Iterator[bool]:
+    """The fault in the copy below ``home``, and out again; False where its text is not there."""
+    path = home / "sportsml_lite" / mutant.file
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if text.count(mutant.old) != 1:
+        yield False
+        return
+    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        yield True
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def passes(home: Path, tests: tuple[str, ...]) -> bool:
+    """Whether all of the tests pass, within the limit of time."""
+    return all(_run(home, test) for test in tests)
+
+
+def _run(home: Path, test: str) -> bool:
+    name, _, words = test.partition(":")
+    command = [sys.executable, "-B", "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider"]
+    command += ["-xq", f"tests/test_{name}.py", *(["-k", words] if words else [])]
+    surroundings = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(home)}
+    try:
+        done = subprocess.run(
+            command, cwd=home, env=surroundings, capture_output=True, timeout=LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    if done.returncode > 1:  # nothing was collected, or pytest itself failed
+        print(done.stdout.decode()[-500:], done.stderr.decode()[-500:])
+        raise SystemExit(f"{test}: no test ran")
+    return done.returncode == 0
+
+
+def main(words: list[str]) -> int:
+    """Plant every fault whose name holds one of ``words``; return how many survive."""
+    chosen = [m for m in MUTANTS if not words or any(word in m.name for word in words)]
+    survivors = []
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        for name in COPIED:
+            source = ROOT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, home / name)
+        for test in sorted({test for mutant in chosen for test in mutant.tests}):
+            if not _run(home, test):
+                print(f"fails without any fault: {test}", flush=True)
+        for mutant in chosen:
+            with planted(home, mutant) as there:
+                fate = "caught" if there and not passes(home, mutant.tests) else "SURVIVES"
+                fate = fate if there else "does not apply: its text is gone"
+            print(f"{fate:<8} {mutant.file}: {mutant.name}", flush=True)
+            if fate != "caught":
+                survivors.append(mutant)
+    print(f"\n{len(chosen)} faults, {len(survivors)} not caught")
+    return len(survivors)
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main(sys.argv[1:])))
