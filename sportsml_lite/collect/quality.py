@@ -95,13 +95,23 @@ def artefacts(stream: pd.DataFrame, sport: str | None = None) -> pd.DataFrame:
 
 
 def heart_rate_jumps(stream: pd.DataFrame) -> pd.DataFrame:
-    """Heart rate that changes faster than ``HR_JUMP_BPM_S`` (in bpm/s) from value to value."""
+    """Heart rate that changes faster than ``HR_JUMP_BPM_S`` (in bpm/s) from value to value.
+
+    Raises
+    ------
+    UserError if the stream holds several sessions
+    """
     rate = _rate(_grid(stream, "hr_bpm"))
     return _report(stream, "heart-rate jump", "hr_bpm", rate, np.abs(rate), HR_JUMP_BPM_S)
 
 
 def heart_rate_stuck(stream: pd.DataFrame) -> pd.DataFrame:
-    """Heart rate unchanged for longer than ``HR_STUCK_S``; the value is the length in s."""
+    """Heart rate unchanged for longer than ``HR_STUCK_S``; the value is the length in s.
+
+    Raises
+    ------
+    UserError if the stream holds several sessions
+    """
     heart = _held(_grid(stream, "hr_bpm"))
     changed = np.diff(heart, prepend=np.nan) != 0
     run = np.cumsum(changed)
@@ -116,6 +126,10 @@ def cadence_lock(stream: pd.DataFrame) -> pd.DataFrame:
     A window of ``LOCK_WINDOW_S`` counts if heart rate lies within ``LOCK_BPM`` of cadence for
     ``LOCK_SHARE`` of it and their correlation in it exceeds ``LOCK_CORRELATION``, which is also
     the limit in the report; the value is the highest correlation.
+
+    Raises
+    ------
+    UserError if the stream holds several sessions
     """
     heart = pd.Series(_held(_grid(stream, "hr_bpm")))
     steps = pd.Series(_held(_grid(stream, "cadence_spm")))
@@ -127,26 +141,46 @@ def cadence_lock(stream: pd.DataFrame) -> pd.DataFrame:
 
 
 def impossible_speed(stream: pd.DataFrame, sport: str | None) -> pd.DataFrame:
-    """Speed above what any human has reached in the sport; nothing for a sport without a limit."""
+    """Speed above what any human has reached in the sport; nothing for a sport without a limit.
+
+    Raises
+    ------
+    UserError if the stream holds several sessions
+    """
     speed = _grid(stream, "speed_mps")
     limit = FASTEST_MPS.get(sport, np.inf)
     return _report(stream, "impossible speed", "speed_mps", speed, speed, limit)
 
 
 def altitude_steps(stream: pd.DataFrame) -> pd.DataFrame:
-    """Altitude that changes faster than ``ALTITUDE_STEP_MPS`` from value to value."""
+    """Altitude that changes faster than ``ALTITUDE_STEP_MPS`` from value to value.
+
+    Raises
+    ------
+    UserError if the stream holds several sessions
+    """
     rate = _rate(_grid(stream, "altitude_m"))
     return _report(stream, "altitude step", "altitude_m", rate, np.abs(rate), ALTITUDE_STEP_MPS)
 
 
 def distance_back(stream: pd.DataFrame) -> pd.DataFrame:
-    """Distance since the start that becomes smaller; the value is the change in m/s."""
+    """Distance since the start that becomes smaller; the value is the change in m/s.
+
+    Raises
+    ------
+    UserError if the stream holds several sessions
+    """
     rate = _rate(_grid(stream, "distance_m"))
     return _report(stream, "distance runs back", "distance_m", rate, -rate, 0.0)
 
 
 def out_of_range(stream: pd.DataFrame) -> pd.DataFrame:
-    """Values outside the contract's ranges, channel by channel, with the limit that is broken."""
+    """Values outside the contract's ranges, channel by channel, with the limit that is broken.
+
+    Raises
+    ------
+    UserError if the stream holds several sessions
+    """
     found = []
     for name, column in schema.columns("streams").items():
         if column.low is not None and column.high is not None and name in stream:

@@ -100,7 +100,12 @@ class Table:
         return replace(self, X=self.X[:, some], names=names)
 
     def column(self, name: str) -> np.ndarray:
-        """One feature, (N,)."""
+        """One feature, (N,).
+
+        Raises
+        ------
+        UserError naming the features that there are
+        """
         if name not in self.names:
             raise UserError(f"no feature {name!r}: choose one of {', '.join(self.names)}")
         return self.X[:, self.names.index(name)]

@@ -37,7 +37,13 @@ class Forest:
 
     @classmethod
     def fit(cls, train: pd.DataFrame, channels: Sequence[str], seed: int = 0) -> Forest:
-        """Fit on at most 10,000 random seconds of the training athletes a forest."""
+        """Fit on at most 10,000 random seconds of the training athletes a forest.
+
+        Raises
+        ------
+        UserError for a single channel, one that nobody in training has, or no two readings of
+            one
+        """
         _check(train, channels)
         since = {c: _learn_since(train, c, channels, cls.drop, seed) for c in channels}
         return cls(_learn_others(train, channels, cls.drop, seed), since)

@@ -37,7 +37,12 @@ class TrainingHistory:
 
     @classmethod
     def of(cls, sessions: pd.DataFrame) -> TrainingHistory:
-        """Read athlete_id, start and duration_s (missing: the session ends as it starts)."""
+        """Read athlete_id, start and duration_s (missing: the session ends as it starts).
+
+        Raises
+        ------
+        UserError naming a session without a start
+        """
         if sessions["start"].isna().any():
             row = sessions["start"].isna().idxmax()
             raise UserError(f"sessions, row {row}: no start; every session needs one")

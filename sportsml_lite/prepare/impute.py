@@ -29,6 +29,12 @@ class Mean:
 
     @classmethod
     def fit(cls, train: pd.DataFrame, channels: Sequence[str], seed: int = 0) -> Mean:
+        """Means of the training seconds.
+
+        Raises
+        ------
+        UserError naming a channel that nobody in training has
+        """
         return cls(training_means(train, channels))
 
     def transform(self, streams: pd.DataFrame) -> pd.DataFrame:
@@ -48,6 +54,12 @@ class Interpolate:
 
     @classmethod
     def fit(cls, train: pd.DataFrame, channels: Sequence[str], seed: int = 0) -> Interpolate:
+        """Means of the training seconds.
+
+        Raises
+        ------
+        UserError naming a channel that nobody in training has
+        """
         return cls(training_means(train, channels))
 
     def transform(self, streams: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +87,12 @@ class Decay:
 
     @classmethod
     def fit(cls, train: pd.DataFrame, channels: Sequence[str], seed: int = 0) -> Decay:
-        """Tau from the autocorrelation of the training seconds at a lag of 30 rows."""
+        """Tau from the autocorrelation of the training seconds at a lag of 30 rows.
+
+        Raises
+        ------
+        UserError naming a channel that nobody in training has
+        """
         means = training_means(train, channels)
         return cls(means, {c: _time_constant(train, c, means[c]) for c in channels})
 
@@ -97,6 +114,12 @@ class Hold(Decay):
 
     @classmethod
     def fit(cls, train: pd.DataFrame, channels: Sequence[str], seed: int = 0) -> Hold:
+        """Means of the training seconds.
+
+        Raises
+        ------
+        UserError naming a channel that nobody in training has
+        """
         return cls(training_means(train, channels), dict.fromkeys(channels, np.inf))
 
 
@@ -136,6 +159,10 @@ def hide_bursts(
     Returns
     -------
     streams : a copy; hidden : (N,) bool, the rows that were taken out
+
+    Raises
+    ------
+    UserError if the share is not from 0 to below 1
     """
     if not 0 <= share < 1:
         raise UserError(f"share = {share}: give a share from 0 to below 1")

@@ -64,6 +64,10 @@ def zone_minutes(values, edges: Sequence[float], streams: pd.DataFrame) -> pd.Da
     ----------
     values : (N,) of the streams' rows, in the unit of ``edges``; NaN stands in no zone
     edges : rising, or (N, E) where each row has its own
+
+    Raises
+    ------
+    UserError if the values do not fit the streams, or edges do not rise
     """
     values, edges = np.asarray(values, dtype=float), np.asarray(edges, dtype=float)
     if values.shape != (len(streams),) or (np.diff(edges, axis=-1) <= 0).any():
@@ -90,6 +94,10 @@ def stream_loads(
     -------
     minutes : with a heart rate; NaN loads where there is none (a gap counts for nothing)
     trimp : Banister's, integrated; edwards : zone 1 to 5 by tenths of HRmax from 50 per cent
+
+    Raises
+    ------
+    UserError naming an athlete or session without a row, or a sex that TRIMP does not know
     """
     first, last = recordings(streams)
     own = of_sessions(streams["session_id"].to_numpy()[first], sessions)

@@ -50,7 +50,12 @@ def of_athletes(athlete_id: pd.Series, athletes: pd.DataFrame, columns: list[str
 
 
 def of_sessions(session_id: np.ndarray, sessions: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the sessions table in the order of ``session_id`` (S,)."""
+    """Rows of the sessions table in the order of ``session_id`` (S,).
+
+    Raises
+    ------
+    UserError if a session is not in the table, or twice
+    """
     index = pd.Index(sessions["session_id"])
     if index.has_duplicates:
         name = index[index.duplicated()][0]
@@ -63,7 +68,12 @@ def of_sessions(session_id: np.ndarray, sessions: pd.DataFrame) -> pd.DataFrame:
 
 
 def training_means(train: pd.DataFrame, channels: Sequence[str]) -> dict[str, float]:
-    """Mean of each channel over training seconds; an error names a channel that nobody has."""
+    """Mean of each channel over training seconds; an error names a channel that nobody has.
+
+    Raises
+    ------
+    UserError naming a channel that nobody has
+    """
     for channel in channels:
         if channel not in train or not train[channel].notna().any():
             raise UserError(

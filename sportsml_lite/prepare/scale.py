@@ -71,6 +71,11 @@ class Scaler:
         """Scaled (N, D) or (N, C, T), of X's dtype.
 
         ``missing='keep'`` leaves NaN; ``'mean'`` puts the training mean there, as a network needs.
+
+        Raises
+        ------
+        UserError if X has other features than those it was fitted on, or for another
+            ``missing``
         """
         if missing not in MISSING:
             raise UserError(f"missing = {missing!r}: choose one of {', '.join(MISSING)}")

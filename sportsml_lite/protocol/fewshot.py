@@ -27,7 +27,13 @@ class FewShot:
     test: np.ndarray
 
     def athletes(self, k: int) -> np.ndarray:
-        """Athletes that remain at ``k``, sorted."""
+        """Athletes that remain at ``k``, sorted.
+
+        Raises
+        ------
+        UserError if nobody can give k, or k is not a whole number from 0 to the protocol's
+            largest
+        """
         _check_k(k)
         remaining = np.unique(self.athlete[self.max_k >= k])
         if not len(remaining):
@@ -36,12 +42,22 @@ class FewShot:
         return remaining
 
     def support(self, k: int) -> np.ndarray:
-        """Rows to calibrate on, (N,) bool: the k earliest a class of those who remain."""
+        """Rows to calibrate on, (N,) bool: the k earliest a class of those who remain.
+
+        Raises
+        ------
+        UserError as for :meth:`athletes`
+        """
         self.athletes(k)
         return (self.rank >= 1) & (self.rank <= k) & (self.max_k >= k)
 
     def test_rows(self, k: int) -> np.ndarray:
-        """Rows to test on, (N,) bool: always the same ones of an athlete who remains at ``k``."""
+        """Rows to test on, (N,) bool: always the same ones of an athlete who remains at ``k``.
+
+        Raises
+        ------
+        UserError as for :meth:`athletes`
+        """
         self.athletes(k)
         return self.test & (self.max_k >= k)
 
@@ -69,6 +85,10 @@ def few_shot(athlete, start_s, stop_s, gap_s: float, y=None, recording=None) -> 
     y : (N,) class of each row; None counts rows whatever their class (sessions)
     recording : (N,) recording of each row; an athlete's recordings come in order of appearance;
         None when all rows of an athlete share one clock
+
+    Raises
+    ------
+    UserError if a row lacks its time, class, athlete or recording
     """
     rows = pd.DataFrame({"athlete": as_names(athlete), "start": start_s, "stop": stop_s})
     rows["y"] = 0 if y is None else np.asarray(y)

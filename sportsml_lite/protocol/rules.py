@@ -74,7 +74,12 @@ MARGINS = {
 
 
 def margin(quantity: str) -> Margin:
-    """The margins of an error (``'effect'``, ``'rpe'``, ``'srpe'``, ``'hr_bpm'``) or a score."""
+    """The margins of an error (``'effect'``, ``'rpe'``, ``'srpe'``, ``'hr_bpm'``) or a score.
+
+    Raises
+    ------
+    UserError for another quantity, naming those that have margins
+    """
     if quantity not in MARGINS:
         raise UserError(f"no margin for {quantity!r}: choose one of {', '.join(MARGINS)}")
     return MARGINS[quantity]

@@ -43,7 +43,12 @@ class Split:
                 raise UserError(f"split: no athlete in {part}; give more athletes")
 
     def parts(self, athlete) -> np.ndarray:
-        """Name of the part of each row, (N,) array of str, from the athlete of each row."""
+        """Name of the part of each row, (N,) array of str, from the athlete of each row.
+
+        Raises
+        ------
+        UserError naming an athlete who was not there when the split was made
+        """
         codes, names = pd.factorize(as_names(athlete))
         place = {a: part for part in PARTS for a in getattr(self, part)}
         unknown = [name for name in names if name not in place]
@@ -54,7 +59,12 @@ class Split:
         return np.array([place[name] for name in names])[codes]
 
     def rows(self, athlete, part: str) -> np.ndarray:
-        """Rows of one part, (N,) bool array."""
+        """Rows of one part, (N,) bool array.
+
+        Raises
+        ------
+        UserError for another part, or an athlete who was not there when the split was made
+        """
         if part not in PARTS:
             raise UserError(f"split: no part {part!r}; choose one of {', '.join(PARTS)}")
         return self.parts(athlete) == part
@@ -99,14 +109,24 @@ def fold_athletes(
 
 
 def leave_one_out(athlete, seed: int = PROTOCOL.split_seed) -> list[Split]:
-    """One split an athlete: that athlete is the test, 15 of the others' 85 per cent validate."""
+    """One split an athlete: that athlete is the test, 15 of the others' 85 per cent validate.
+
+    Raises
+    ------
+    UserError below three athletes
+    """
     names = _ordered(athlete, f"leave:{seed}")
     _need(names, 3, "leaving one athlete out", "there must be somebody to learn from")
     return [_held_out(names, [name], f"{name}:{seed}") for name in names]
 
 
 def as_names(athlete) -> np.ndarray:
-    """Athletes as str: one may come as a number from one table and as text from another."""
+    """Athletes as str: one may come as a number from one table and as text from another.
+
+    Raises
+    ------
+    UserError naming a row without an athlete
+    """
     values = pd.Series(np.asarray(athlete).reshape(-1))
     if values.isna().any():
         raise UserError(f"row {int(values.isna().argmax())} has no athlete; every row needs one")

@@ -35,7 +35,12 @@ NORMALS, UNIFORMS = 3 + B_NOISE_FREEDOM, 1  # of a session: rating, both effects
 
 
 def check_generator(name: str) -> str:
-    """``name`` if it is a generator; else UserError naming the choices."""
+    """``name``, if it is a generator.
+
+    Raises
+    ------
+    UserError naming the choices for anything else
+    """
     if name not in GENERATORS:
         raise UserError(f"unknown generator {name!r}: choose one of {', '.join(GENERATORS)}")
     return name

@@ -24,7 +24,12 @@ _DAY = {"date": "datetime64[us]"}
 
 
 def reports(person: Path, dropped: Dropped) -> pd.DataFrame:
-    """Training reports: end (UTC), rpe (CR10), reported_duration_s, activity."""
+    """Training reports: end (UTC), rpe (CR10), reported_duration_s, activity.
+
+    Raises
+    ------
+    UserError naming file and line for what cannot be read
+    """
     path = person / "pmsys" / "srpe.csv"
     if not path.is_file():
         dropped.count("people without training reports", 1)
@@ -77,7 +82,12 @@ def _sent_twice(reports: pd.DataFrame) -> pd.Series:
 
 
 def recordings(person: Path, dropped: Dropped) -> pd.DataFrame:
-    """Fitbit sessions: start and end (UTC) and what the watch measured."""
+    """Fitbit sessions: start and end (UTC) and what the watch measured.
+
+    Raises
+    ------
+    UserError naming file and entry for what cannot be read
+    """
     path = person / "fitbit" / "exercise.json"
     entries = read_entries(path)
     if not entries:
@@ -104,7 +114,12 @@ def _starts(texts: pd.Series, path: Path) -> pd.Series:
 
 
 def read_entries(path: Path) -> list:
-    """Content of a Fitbit file, a list; none where the file is absent or empty."""
+    """Content of a Fitbit file, a list; none where the file is absent or empty.
+
+    Raises
+    ------
+    UserError if the file is no JSON list of entries
+    """
     try:
         text = path.read_text(encoding="utf-8-sig").strip() if path.is_file() else ""
         entries = json.loads(text or "[]")
@@ -147,7 +162,12 @@ def _positive(cell: object) -> float:
 
 
 def wellness(person: Path, dropped: Dropped) -> pd.DataFrame:
-    """Morning reports: how the person felt, a row a local date."""
+    """Morning reports: how the person felt, a row a local date.
+
+    Raises
+    ------
+    UserError naming file and line for what cannot be read
+    """
     path = person / "pmsys" / "wellness.csv"
     numbers = [*SCALES, "readiness", "sleep_duration_h"]
     if not path.is_file():
@@ -169,7 +189,12 @@ def wellness(person: Path, dropped: Dropped) -> pd.DataFrame:
 
 
 def resting(person: Path, dropped: Dropped) -> pd.DataFrame:
-    """Fitbit's resting heart rate; it writes 0 for a day that it could not judge."""
+    """Fitbit's resting heart rate; it writes 0 for a day that it could not judge.
+
+    Raises
+    ------
+    UserError naming file and entry for what cannot be read
+    """
     path = person / "fitbit" / "resting_heart_rate.json"
     entries = read_entries(path)
     dates = [str(entry.get("dateTime"))[:10] for entry in entries]

@@ -92,8 +92,8 @@ def _encode(name: str, session: Mapping, stream: pd.DataFrame) -> bytes:
         encoder.write_mesg({"mesg_num": number[kind], **fields})
 
     product = SIMULATED if session.get("effect_name") == SIMULATED else None
-    write("FILE_ID", type="activity", manufacturer="development", time_created=start,
-          product_name=product)  # fmt: skip
+    about = {"type": "activity", "manufacturer": "development", "product_name": product}
+    write("FILE_ID", time_created=start, **about)
     write("EVENT", timestamp=start, event="timer", event_type="start")
     for second, record in _records(name, summary["sport"], stream, seconds):
         write("RECORD", timestamp=start + second, **record)

@@ -1,8 +1,8 @@
 """What every device format shares: a recording, the refusal of a file, and one vocabulary.
 
 A parser (``fit``, ``xml`` and ``csv`` beside this module) turns the bytes of a file into
-:class:`Recording` objects and raises :class:`Refusal` where it cannot; ``assemble`` turns recordings
-into the contract's tables.
+:class:`Recording` objects and raises :class:`Refusal` where it cannot; ``assemble`` turns
+recordings into the contract's tables.
 """
 
 from __future__ import annotations
