@@ -278,17 +278,6 @@ def test_many_windows_are_thinned_without_losing_an_athlete_or_a_class(domains, 
     assert set(few.athlete) == set(rare.athlete) and set(few.y) == {0, 1, 2}
 
 
-def test_classes_weigh_the_same_however_rare(domains):
-    train, validation, _ = domains
-    rare = train.take(np.r_[np.flatnonzero(train.y < 2), np.flatnonzero(train.y == 2)[:5]])
-    weights = window_baselines._weights(rare, rare.y)
-    np.testing.assert_allclose(np.bincount(rare.y, weights), len(rare) / 3)
-    np.testing.assert_allclose(
-        window_baselines._weights(rare, validation.y)[validation.y == 2],
-        weights[rare.y == 2][0],
-    )
-
-
 def test_a_symmetric_forest_knows_the_other_wrist():
     """Everyone in training wears the watch on one wrist, the test athlete on the other."""
     rng = np.random.default_rng(0)
