@@ -291,6 +291,12 @@ MUTANTS = [
          "n / (n + kappa) * (means - prior)", "kappa / (n + kappa) * (means - prior)",
          "transfer:shrink"),
     ),
+    *_of(
+        "studies/transfer.py",
+        ("settings are chosen on the athletes that test",
+         "setting(arm, student, validation, known)", "setting(arm, student, exams[False], known)",
+         "wiring:settings"),
+    ),
     # Studies.
     *_of(
         "studies/runner.py",

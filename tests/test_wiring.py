@@ -1,5 +1,7 @@
 """What is computed correctly is also used: weights, schedule, clipping and pairs arrive."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +11,12 @@ from torch import nn
 from sportsml_lite import evaluate, schema
 from sportsml_lite.baselines import windows as window_baselines
 from sportsml_lite.losses import Hard, hard_loss
+from sportsml_lite.models import Student
 from sportsml_lite.prepare.tasks import Task
 from sportsml_lite.protocol import Split
 from sportsml_lite.schema import Windows
+from sportsml_lite.studies import transfer
+from sportsml_lite.studies.runner import Options
 from sportsml_lite.training.config import TrainConfig
 from sportsml_lite.training.data import Sequences, TrainData, outputs_of
 from sportsml_lite.training.folds import make_fold
@@ -227,3 +232,29 @@ def test_a_smaller_error_is_a_gain(pairs):
     scores = scores_of(old=old, new=new).assign(metric="mae")
     result = evaluate.compare(scores, "new", "old", "mae", "hr_bpm")
     assert result.gain.estimate == pytest.approx(-(new - old).mean())
+
+
+# --- choosing ------------------------------------------------------------------------------------
+
+
+def test_settings_are_chosen_on_validation_athletes_alone(monkeypatch):
+    """Whoever tests a fold has no part in what was chosen for it."""
+    names = [f"a{i}" for i in range(9)]
+    athletes = np.repeat(names, 24)
+    windows = windows_of(athletes, np.tile([0] * 12 + [1] * 12, 9))
+    task = Task("t", windows, None, np.ones((1, 2), np.float32), pd.DataFrame(), pd.DataFrame())
+    split = Split(tuple(names[:4]), tuple(names[4:6]), tuple(names[6:]))
+    student = SimpleNamespace(model=Student(2, 2, 8, kernel=3, stride=1).eval())
+    asked, real = [], transfer.trials
+
+    def trials(cases, grid, ks):
+        asked.extend(set(shots.athlete) for _, shots, _ in cases)
+        return real(cases, grid, ks)
+
+    monkeypatch.setattr(transfer, "distilled", lambda *_: student)
+    monkeypatch.setattr(transfer, "trials", trials)
+    arms = {"shrink": transfer.ARMS["shrink"]}
+    data, options = transfer.Data(task, None), Options("t", profile="quick")
+    scores = transfer.score(data, split, 0, arms, options)
+    assert asked == [set(split.validation)]
+    assert set(scores["athlete"]) == set(split.test)
