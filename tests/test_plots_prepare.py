@@ -1,46 +1,82 @@
-"""The figures of chapter 2 show what they were given: marked seconds, intervals, units."""
+"""The figures of chapter 2 show what they were given: both exams, parts, one scale."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
 from sportsml_lite.plots import prepare as figures
+from sportsml_lite.plots.style import ACCENT
+from sportsml_lite.studies.prepare import LookAhead
 
 
-def test_watch_shades_every_run_of_missing_and_locked_seconds():
-    hr = np.full(100, 120.0)
-    hr[[10, 11, 12, 50]] = np.nan
-    locked = np.zeros(100, bool)
-    locked[70:80] = True
-    stream = pd.DataFrame(
-        {"t_s": np.arange(100.0), "hr_bpm": hr, "true_hr_bpm": 121.0, "locked": locked}
-    )
-    ax = figures.watch(stream, pd.DataFrame({"what": [], "error_bpm": []})).axes[0]
-    spans = sorted((60 * p.get_x(), 60 * (p.get_x() + p.get_width())) for p in ax.patches)
-    assert spans == [pytest.approx(s) for s in [(10, 12), (50, 50), (70, 79)]]
+def _title(ax):
+    return ax.get_title(loc="left") or ax.get_title()
 
 
-def test_leak_draws_both_ways_with_their_intervals_and_the_unit():
-    row = {"rows": 1.0, "rows_low": 0.9, "rows_high": 1.2}
-    row |= {"athletes": 2.0, "athletes_low": 1.7, "athletes_high": 2.1}
-    ax = figures.leak(pd.DataFrame([row], index=["ridge"]), "CR10 points", floor=0.5).axes[0]
-    ends = [c.get_segments()[0][:, 0] for c in ax.collections[1:]]
-    assert [list(np.round(e, 6)) for e in ends] == [[0.9, 1.2], [1.7, 2.1]]
-    assert "CR10 points" in ax.get_xlabel()
+def _scores(values, gap_s=np.nan, lost=None):
+    """Two athletes, two folds; value by arm, a little apart."""
+    rows = [
+        (arm, fold, athlete, value + 0.01 * fold + 0.02 * i, gap_s, lost)
+        for arm, value in values.items()
+        for fold in (0, 1)
+        for i, athlete in enumerate("ab")
+    ]
+    columns = ["arm", "fold", "athlete", "value", "gap_s", "lost"]
+    table = pd.DataFrame(rows, columns=columns).assign(metric="rmse", partition=0, n=5.0)
+    return table.assign(seed=table["fold"])
 
 
-def test_a_way_that_reads_the_future_is_dashed_and_says_so():
-    errors = pd.DataFrame(
-        {
-            "imputer": ["hold", "interpolate"],
-            "gap_s": [5, 5],
-            "causal": [True, False],
-            "mae": [2.0, 1.0],
-            "low": [1.5, 0.5],
-            "high": [2.5, 1.5],
-        }
-    )
-    fig = figures.filled_gaps(errors)
-    looks = [c.lines[0].get_linestyle() for c in fig.axes[0].containers]
-    assert looks == ["-", "--"]
-    assert "reads the future" in fig.legends[0].get_texts()[1].get_text()
+def test_leak_has_both_exams_of_each_model_and_a_panel_a_data_set():
+    scores = _scores({"mean": 2.0, "mean_met": 1.9, "locker": 3.0, "locker_met": 1.0})
+    scores = pd.concat([scores, _scores({"mean": 50.0}, 5.0, "nothing")])  # a gap is no exam
+    table = figures.leaks(scores, ("mean", "locker"))
+    assert table.loc["locker number"].tolist() == pytest.approx([1.015, 3.015])
+    fig = figures.leak({"actes": scores, "other": scores}, "title", ("mean", "locker"))
+    assert [_title(ax) for ax in fig.axes] == [figures.ASKED["actes"], "other"]
+
+
+def test_split_colours_cells_by_their_part_and_counts_who_stands_on_both_sides():
+    athlete = np.repeat(["a", "b", "c"], 4)
+    by_athletes = np.repeat(["train", "test", "validation"], 4)
+    by_rows = np.tile(["train", "test", "train", "validation"], 3)
+    fig = figures.split(athlete, by_rows, by_athletes)
+    titles = [_title(ax) for ax in fig.axes]
+    assert titles[0].startswith("deal rows: 3 of 3") and titles[1].startswith("deal athletes: 0")
+    cells = fig.axes[1].images[0].get_array()
+    assert tuple(cells[0, 2]) == pytest.approx(to_rgb(ACCENT))  # columns: train, validation, test
+
+
+def test_gaps_leave_out_what_has_no_stream_and_say_which_way_reads_ahead():
+    arms = {"fill_hold": 3.0, "fill_forest": 2.0, "fill_interpolate": 1.0}
+    scores = pd.concat([_scores(arms, gap, "nothing") for gap in (5.0, 60.0)])
+    fig = figures.gaps({"actes": scores, "pmdata": _scores({"mean": 1.0})})
+    assert len(fig.axes) == 1
+    assert {t.get_text().replace("\n", " ") for t in fig.axes[0].texts} == {
+        "hold",
+        "forest",
+        "line (reads ahead)",
+    }
+
+
+def test_one_scale_draws_the_two_extremes_and_says_where_nobody_has_a_scale():
+    athletes = pd.DataFrame(
+        {"athlete_id": list("abc"), "age_y": 30.0, "hr_rest_bpm": [50.0, 60, 70],
+         "hr_max_bpm": [190.0, 180, 170]}
+    )  # fmt: skip
+    fig = figures.one_scale(athletes, 120)
+    assert fig.get_suptitle() == "At 120 bpm one athlete is at 50 %, another at 50 %"
+    assert figures.one_scale(athletes.assign(hr_rest_bpm=np.nan), 120).axes[0].texts
+
+
+def test_look_ahead_shows_both_curves_and_counts_what_moved():
+    curve = np.array([1.0, 2, 3])
+    found = LookAhead(np.arange(3.0), 1.5, {"week": (curve, 2 * curve)}, {"week": 4}, 9)
+    ax = figures.look_ahead(found).axes[0]
+    assert _title(ax) == "week: 4 of 9 earlier values moved"
+    assert [list(line.get_ydata()) for line in ax.lines[:2]] == [[2, 4, 6], [1, 2, 3]]
+
+
+def test_impulses_say_so_where_no_load_is_known():
+    loads = pd.DataFrame({"trimp_mean": [np.nan], "trimp_stream": [1.0], "reserve_sd": [0.1]})
+    assert "No session" in figures.impulses(loads).axes[0].texts[0].get_text()

@@ -17,7 +17,8 @@ import pandas as pd
 from sportsml_lite.plots.style import ACCENT, GREY, HARM, INK, QUIET, figure, plain
 
 PALE = 0.18  # opacity of bands
-_TITLE, _ROW = 58, 22  # letters a line, of a title and of a row's name
+SMALL = 11  # points, of the smallest text: nine pixels on a telephone
+_TITLE, _ROW = 54, 22  # letters a line, of a title and of a row's name
 
 
 def interval_rows(
@@ -50,7 +51,7 @@ def interval_rows(
     fig
     """
     table = frame_of(table)
-    fig, ax = _canvas(ax, title, 0.8 + 0.4 * len(table))
+    fig, ax = canvas(ax, title, 0.8 + 0.4 * len(table))
     y = np.arange(len(table))[::-1]
     for at, (name, row) in zip(y, table.iterrows(), strict=True):
         color = ACCENT if accent is None or name in accent else QUIET
@@ -67,7 +68,7 @@ def interval_rows(
     for name, at in (lines or {}).items():
         ax.axvline(at, color=INK, lw=1.2, ls="--", zorder=0)
         ax.annotate(name, (at, 1), (0, 2), xycoords=("data", "axes fraction"), ha="center",
-                    textcoords="offset points", fontsize="small")  # fmt: skip
+                    textcoords="offset points", fontsize=SMALL)  # fmt: skip
     ax.set(xlabel=xlabel, ylim=(-0.6, len(table) - 0.4))
     return fig
 
@@ -100,7 +101,7 @@ def interval_curve(
     -------
     fig
     """
-    fig, ax = _canvas(ax, title, 3.6)
+    fig, ax = canvas(ax, title, 3.6)
     names = list(dict.fromkeys(table[line]))
     chosen = names[:1] if accent is None else accent
     ticks = np.unique(table[x])
@@ -149,7 +150,7 @@ def paired_scatter(
     -------
     fig
     """
-    fig, ax = _canvas(ax, title, 4.2)
+    fig, ax = canvas(ax, title, 4.2)
     after = after.loc[before.index]
     gain = (after - before) * (1 if better == "higher" else -1)
     for mine, color in ((gain >= -harm, ACCENT), (gain < -harm, HARM)):
@@ -162,7 +163,7 @@ def paired_scatter(
         ax.fill_between(ends, ends - harm, ends + harm, color=GREY, alpha=PALE, lw=0, zorder=0)
     side = "above" if better == "higher" else "below"
     ax.annotate(f"{side} the line: better", (0.02, 0.96), xycoords="axes fraction", va="top",
-                fontsize="small", color=ACCENT)  # fmt: skip
+                fontsize=SMALL, color=ACCENT)  # fmt: skip
     ax.set(xlim=ends, ylim=ends, xlabel=xlabel, ylabel=ylabel)
     return fig
 
@@ -192,7 +193,7 @@ def before_after(
     -------
     fig
     """
-    fig, ax = _canvas(ax, title, float(np.clip(1.5 + 0.18 * len(before), 2.8, 7.5)))
+    fig, ax = canvas(ax, title, float(np.clip(1.5 + 0.18 * len(before), 2.8, 7.5)))
     before = before.sort_values(ascending=better == "higher")
     start, stop = before.to_numpy(float), after.loc[before.index].to_numpy(float)
     gain = (stop - start) * (1 if better == "higher" else -1)
@@ -226,14 +227,14 @@ def dumbbell(
     Parameters
     ----------
     table : index of names; the first two columns are the two ways
-    names : of the two ways, written at the top row; None is the columns'
+    names : of the two ways, written where they lie farthest apart; None is the columns'
     accent, lines, spec, ax : as in :func:`interval_rows`; the numbers stand at the dots
 
     Returns
     -------
     fig
     """
-    fig, ax = _canvas(ax, title, 1.2 + 0.5 * len(table))
+    fig, ax = canvas(ax, title, 1.2 + 0.5 * len(table))
     y = np.arange(len(table))[::-1]
     for at, (name, row) in zip(y, table.iterrows(), strict=True):
         color = ACCENT if accent is None or name in accent else QUIET
@@ -244,14 +245,16 @@ def dumbbell(
         for value, out in ((first, first <= second), (second, second < first)):
             text = format(value, spec) if spec else ""
             ax.annotate(text, (value, at), (-9 if out else 9, 0), textcoords="offset points",
-                        ha="right" if out else "left", va="center", fontsize="small",
+                        ha="right" if out else "left", va="center", fontsize=SMALL,
                         color=color)  # fmt: skip
     for name, at in (lines or {}).items():
         ax.axvline(at, color=INK, lw=1.2, ls="--", zorder=0)
         ax.annotate(name, (at, 0), (4, 3), xycoords=("data", "axes fraction"),
-                    textcoords="offset points", fontsize="small")  # fmt: skip
+                    textcoords="offset points", fontsize=SMALL)  # fmt: skip
     _names(ax, y, table.index)
-    _ends(ax, table.iloc[0, :2].to_numpy(float), y[0], names or tuple(table.columns[:2]))
+    ends = table.iloc[:, :2].to_numpy(float)
+    widest = int(np.nanargmax(np.abs(ends[:, 1] - ends[:, 0])))
+    _ends(ax, ends[widest], y[widest], names or tuple(table.columns[:2]))
     ax.set(xlabel=xlabel, ylim=(-0.6, len(table) - 0.1))
     ax.margins(x=0.14)
     return fig
@@ -309,7 +312,7 @@ def flow(boxes: Mapping[str, tuple], arrows: Collection[tuple], title: str = "",
     fig
     """
     xs, ys = (np.array([box[i] for box in boxes.values()], float) for i in (0, 1))
-    fig, ax = _canvas(None, title, 0.5 + 0.95 * (np.ptp(ys) + 1))
+    fig, ax = canvas(None, title, 0.5 + 0.95 * (np.ptp(ys) + 1))
     for name, (x, y, text) in boxes.items():
         color = ACCENT if name in accent else INK
         frame = {"boxstyle": "round,pad=0.45", "fc": "white", "ec": color, "lw": 1.6}
@@ -321,7 +324,7 @@ def flow(boxes: Mapping[str, tuple], arrows: Collection[tuple], title: str = "",
         ax.annotate("", b, a, arrowprops=arrow | {"shrinkA": shrink, "shrinkB": shrink}, zorder=1)
         if text:
             ax.text((a[0] + b[0]) / 2, (a[1] + b[1]) / 2 + 0.12, text[0], ha="center", va="bottom",
-                    fontsize="small", color=GREY)  # fmt: skip
+                    fontsize=SMALL, color=GREY)  # fmt: skip
     ax.set(xlim=(xs.min() - 0.6, xs.max() + 0.6), ylim=(ys.min() - 0.55, ys.max() + 0.55))
     ax.axis("off")
     return fig
@@ -385,7 +388,7 @@ def _apart(places: Mapping[str, float], least: float) -> dict[str, float]:
     return dict(zip(names, y, strict=True))
 
 
-def _canvas(ax, title: str, height_in: float):
+def canvas(ax, title: str, height_in: float):
     """The axes to draw on, with the title; a figure of its own where none is given."""
     if ax is not None:
         if title:
@@ -399,7 +402,7 @@ def _canvas(ax, title: str, height_in: float):
 
 def _headline(fig, title: str) -> None:
     if title:
-        fig.suptitle(fill(title, _TITLE), x=0.01, ha="left", fontsize="large")
+        fig.suptitle(fill(title, _TITLE), x=0.01, ha="left", fontsize=13.5)
 
 
 def _names(ax, y, names) -> None:
@@ -409,11 +412,11 @@ def _names(ax, y, names) -> None:
 
 
 def _ends(ax, values, y: float, names: tuple[str, str]) -> None:
-    """The names of the two ends of the topmost row, above them, leaning away from each other."""
+    """The names of the two ends of a row, above them, leaning away from each other."""
     low_first = values[0] <= values[1]
     for value, name, left in zip(values, names, (low_first, not low_first), strict=True):
         ax.annotate(name, (value, y), (6 if left else -6, 9), textcoords="offset points",
-                    ha="right" if left else "left", fontsize="small", color=INK)  # fmt: skip
+                    ha="right" if left else "left", fontsize=SMALL, color=INK)  # fmt: skip
 
 
 def _beside(ax, x: float, y: float, text: str, color: str, data: bool = False) -> None:

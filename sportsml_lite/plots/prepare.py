@@ -1,180 +1,214 @@
-"""The figures of chapter 2: watch and truth, filled gaps, loads, one scale, and the leak."""
+"""The figures of chapter 2: the leak, who stands where, gaps, one scale, loads, looking ahead."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots.style import BLUE, CYCLE, GREEN, GREY, INK, ORANGE, figure
+from sportsml_lite import evaluate, prepare
+from sportsml_lite.plots import grammar
+from sportsml_lite.plots.style import ACCENT, AMBER, GREY, INK, QUIET, figure, nothing
+from sportsml_lite.studies.prepare import MODELS, TITLES, LookAhead
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+SHOWN = ("mean", "ridge", "forest", "boosted", "locker")
+ASKED = {
+    "actes": "ACTES: oxygen uptake in mL/kg/min",
+    "pmdata": "PMData: perceived exertion in CR10 points",
+    "simulated": "simulated: training effect, 0–5",
+}
+RECORDED = {"actes": "ACTES cyclists", "simulated": "simulated runners"}
+_SHADES = {"train": "#d9d9d9", "validation": AMBER, "test": ACCENT}
+_MOST = 30  # athletes, and rows of an athlete, in the picture of a split
 
 
-def watch(stream: pd.DataFrame, error: pd.DataFrame):
-    """One session as its watch saw it, and how wrong watches are.
+def leak(scores: Mapping[str, pd.DataFrame], title: str = "", models: Collection[str] = SHOWN):
+    """Each model twice on the same rows: it has met the athlete, and it never has.
 
     Parameters
     ----------
-    stream : t_s, hr_bpm and, where it is known, true_hr_bpm and locked (bool)
-    error : what (of the seconds), error_bpm; empty where no truth is known
+    scores : data set → Scores of the study, a panel each
+    models : of :data:`sportsml_lite.studies.prepare.MODELS`
 
     Returns
     -------
     fig
     """
-    widths = {"width_ratios": [1.7, 1]} if len(error) else {}
-    fig, axes = figure(1, 2 if len(error) else 1, 3.3, squeeze=False, **widths)
-    left, minutes = axes[0, 0], stream["t_s"] / 60
-    left.plot(minutes, stream["hr_bpm"], color=ORANGE, lw=1.1, label="watch")
-    if "true_hr_bpm" in stream:
-        left.plot(minutes, stream["true_hr_bpm"], color=INK, lw=1.3, label="truth (simulated)")
-        _shade(left, minutes, stream["locked"], BLUE, "cadence lock")
-    _shade(left, minutes, stream["hr_bpm"].isna(), GREY, "nothing written")
-    left.set(xlabel="time since the start (min)", ylabel="heart rate (bpm)")
-    low, high = left.get_ylim()
-    left.set_ylim(low, high + 0.25 * (high - low))
-    left.legend(loc="upper left", ncols=2, fontsize=9)
-    if len(error):
-        _spread(axes[0, 1], error)
-    return fig
+    panels = {ASKED.get(name, name): leaks(table, models) for name, table in scores.items()}
+    return grammar.small_multiples(
+        panels, grammar.dumbbell, title, share=(), height_in=0.9 + 0.42 * len(models),
+        xlabel="RMSE, mean over athletes", names=("met", "never met"), spec=".1f",
+        accent=[TITLES["locker"]],
+    )  # fmt: skip
 
 
-def _shade(ax, minutes: pd.Series, marked: pd.Series, color: str, label: str) -> None:
-    """Bands over runs of marked seconds."""
-    marked = marked.to_numpy(bool)
-    edges = np.flatnonzero(np.diff(np.r_[False, marked, False].astype(int)))
-    for i, (begin, end) in enumerate(edges.reshape(-1, 2)):
-        span = minutes.iloc[[begin, end - 1]]
-        ax.axvspan(*span, color=color, alpha=0.25, lw=0, label=label if i == 0 else None)
+def leaks(scores: pd.DataFrame, models: Collection[str] = MODELS) -> pd.DataFrame:
+    """RMSE of each model, met and never met, a row a model."""
+    scores = scores[scores["lost"].isna()]
+    rows = {
+        TITLES[m]: [evaluate.mean(scores, arm, "rmse").estimate for arm in (f"{m}_met", m)]
+        for m in models
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["met", "never met"])
 
 
-def _spread(ax, error: pd.DataFrame) -> None:
-    """Middle 50 and 90 per cent of the error in each kind of second."""
-    groups = error.groupby("what", sort=False)["error_bpm"]
-    for y, (_, values) in enumerate(groups):
-        low, inner_low, middle, inner_high, high = values.quantile([0.05, 0.25, 0.5, 0.75, 0.95])
-        ax.plot([low, high], [y, y], color=BLUE, lw=2)
-        ax.plot([inner_low, inner_high], [y, y], color=BLUE, lw=7, solid_capstyle="butt")
-        ax.plot(middle, y, "o", color="white", mec=INK, ms=6, zorder=4)
-    ax.axvline(0, color=GREY, lw=1, ls="--")
-    ax.set_yticks(range(len(groups)), [name.replace(" ", "\n", 1) for name in groups.groups])
-    ax.set(xlabel="watch minus truth (bpm)", ylim=(-0.6, len(groups) - 0.4))
-
-
-def filled_gaps(errors: pd.DataFrame):
-    """Error of every way to fill a gap, over its length.
+def split(athlete: np.ndarray, by_rows: np.ndarray, by_athletes: np.ndarray):
+    """Who learns and who is asked, a column an athlete and a cell a row.
 
     Parameters
     ----------
-    errors : imputer, gap_s, causal, mae, low, high (bpm)
+    athlete : (N,); by_rows, by_athletes : (N,) names of parts, of rows or whole athletes dealt
+
+    Returns
+    -------
+    fig
     """
-    fig, ax = figure(height_in=3.8)
-    shift = np.linspace(0.94, 1.06, errors["imputer"].nunique())
-    groups = errors.groupby("imputer", sort=False)
-    for (name, rows), color, marker, by in zip(groups, CYCLE, MARKERS, shift, strict=False):
-        spread = np.abs(rows[["low", "high"]].to_numpy().T - rows["mae"].to_numpy())
-        looks = "-" if rows["causal"].all() else "--"
-        label = name if rows["causal"].all() else f"{name} (reads the future)"
-        ax.errorbar(
-            rows["gap_s"] * by, rows["mae"], spread, color=color, ls=looks, marker=marker, ms=5,
-            lw=1.5, elinewidth=1, label=label,
-        )  # fmt: skip
-    ax.set_xscale("log")
-    ax.set_xticks(errors["gap_s"].unique(), [f"{gap:g}" for gap in errors["gap_s"].unique()])
-    ax.minorticks_off()
-    ax.set(xlabel="length of the gap (s)", ylabel="mean absolute error (bpm)")
-    ax.set_ylim(bottom=0)
-    fig.legend(loc="outside right center", fontsize=9)
+    fig, axes = figure(2, 1, 4.4, sharex=True)
+    order = pd.Series(by_athletes).map({"train": 0, "validation": 1, "test": 2})
+    names = list(order.groupby(athlete).first().sort_values(kind="stable").index)
+    names = names[:: -(-len(names) // _MOST)]
+    for ax, parts, kind in ((axes[0], by_rows, "rows"), (axes[1], by_athletes, "athletes")):
+        ax.imshow(_cells(athlete, parts, names), aspect="auto", interpolation="none")
+        both = set(athlete[parts == "train"]) & set(athlete[parts == "test"])
+        told = f"{len(both)} of {len(set(athlete))} athletes both learned from and asked"
+        ax.set_title(f"deal {kind}: {told}", fontsize="medium")
+        ax.set(yticks=[], xticks=[])
+        ax.spines[:].set_visible(False)
+    axes[1].set_xlabel("a column an athlete, a cell a row")
+    for i, (part, color) in enumerate(_SHADES.items()):
+        place, tone = (0.52 + 0.16 * i, -0.12), GREY if part == "train" else color
+        axes[1].annotate(f"■ {part}", place, xycoords="axes fraction", va="top",
+                         fontsize=grammar.SMALL, color=tone)  # fmt: skip
+    axes[1].xaxis.set_label_coords(0.26, -0.05)
+    return fig
+
+
+def _cells(athlete: np.ndarray, parts: np.ndarray, names: list[str]) -> np.ndarray:
+    """Colours (rows, athletes, 3) of the first rows of each athlete, white where there is none."""
+    from matplotlib.colors import to_rgb
+
+    image = np.ones((_MOST, len(names), 3))
+    for column, name in enumerate(names):
+        own = parts[athlete == name][:_MOST]
+        image[: len(own), column] = [to_rgb(_SHADES[part]) for part in own]
+    return image
+
+
+def gaps(scores: Mapping[str, pd.DataFrame], title: str = "", arms: Collection[str] = ()):
+    """Error of filled heart rate over the length of the gap; the line reads the future.
+
+    Parameters
+    ----------
+    scores : data set → Scores of the study, a panel each; those without streams are left out
+    arms : ways to fill; empty is hold, forest and line
+
+    Returns
+    -------
+    fig
+    """
+    arms = arms or ("fill_interpolate", "fill_forest", "fill_hold")
+    panels = {RECORDED.get(name, name): filled(table, arms) for name, table in scores.items()}
+    panels = {name: table for name, table in panels.items() if len(table)}
+    if not panels:
+        return nothing("No data set here has heart rate by the second.")
+    return grammar.small_multiples(
+        panels, grammar.interval_curve, title, share=("x", "y"), line="way", x="gap_s",
+        xlabel="length of the gap (s)", ylabel="RMSE (bpm)", accent=["line (reads ahead)"],
+    )  # fmt: skip
+
+
+def filled(scores: pd.DataFrame, arms: Collection[str]) -> pd.DataFrame:
+    """Columns way, gap_s, estimate, low, high: RMSE in bpm with nothing else lost."""
+    rows = []
+    for gap_s, part in scores[scores["lost"] == "nothing"].groupby("gap_s"):
+        for arm in arms:
+            if (part["arm"] == arm).any():
+                i = evaluate.mean(part, arm, "rmse")
+                way = TITLES[arm] + " (reads ahead)" * (arm == "fill_interpolate")
+                rows.append((way, gap_s, i.estimate, i.low, i.high))
+    return pd.DataFrame(rows, columns=["way", "gap_s", "estimate", "low", "high"])
+
+
+def one_scale(athletes: pd.DataFrame, bpm: float):
+    """What one heart rate means to the two athletes for whom it means least and most.
+
+    Parameters
+    ----------
+    athletes : Athletes; bpm : the heart rate
+
+    Returns
+    -------
+    fig; a low one that says so where fewer than two athletes have a resting and a highest rate
+    """
+    people = prepare.with_hr_max(athletes).dropna(subset=["hr_rest_bpm", "hr_max_bpm"])
+    if len(people) < 2:
+        return nothing("Fewer than two athletes here have a resting and a highest heart rate.")
+    share = prepare.heart_rate_reserve(bpm, people["hr_rest_bpm"], people["hr_max_bpm"])
+    people = people.assign(share=share).sort_values("share").iloc[[0, -1]]
+    low, high = (f"{100 * share:.0f} %" for share in people["share"])
+    fig, ax = grammar.canvas(
+        None, f"At {bpm:g} bpm one athlete is at {low}, another at {high}", 3.3
+    )
+    for (_, person), color in zip(people.iterrows(), (QUIET, ACCENT), strict=True):
+        ends = [person["hr_rest_bpm"], person["hr_max_bpm"]]
+        ax.plot(ends, [0, 1], "o-", color=color, lw=2)
+        ax.plot(bpm, person["share"], "o", color=color, mec=INK, ms=9, zorder=5)
+        ax.annotate(f"{100 * person['share']:.0f} %", (bpm, person["share"]), (9, -4), color=color,
+                    textcoords="offset points", va="top")  # fmt: skip
+        ax.annotate(f"highest {ends[1]:.0f}", (ends[1], 1), (0, 7), ha="center", color=color,
+                    textcoords="offset points", fontsize=grammar.SMALL)  # fmt: skip
+        ax.annotate(f"rest {ends[0]:.0f}", (ends[0], 0), (0, -8), ha="center", va="top",
+                    color=color, textcoords="offset points", fontsize=grammar.SMALL)  # fmt: skip
+    ax.axvline(bpm, color=INK, lw=1, ls=":", zorder=0)
+    ax.set(xlabel="heart rate (bpm)", ylabel="on the athlete's own scale, x", ylim=(-0.14, 1.14))
     return fig
 
 
 def impulses(loads: pd.DataFrame):
-    """TRIMP by the second against TRIMP of the mean heart rate, and what the difference follows.
+    """How much more TRIMP the stream gives than the mean heart rate does, a dot a session.
 
     Parameters
     ----------
     loads : trimp_mean, trimp_stream, reserve_sd (spread of the reserve within the session)
+
+    Returns
+    -------
+    fig; a low one that says so where no load is known
     """
-    fig, (left, right) = figure(1, 2, 3.2)
-    left.scatter(loads["trimp_mean"], loads["trimp_stream"], s=16, color=BLUE, alpha=0.6, lw=0)
-    left.axline((0, 0), slope=1, color=GREY, ls="--", lw=1)
-    left.set(xlabel="TRIMP of the mean heart rate", ylabel="TRIMP by the second")
+    loads = loads.dropna(subset=["trimp_mean", "trimp_stream"])
+    if loads.empty:
+        return nothing("No session here has heart rate by the second and an athlete's sex.")
     more = 100 * (loads["trimp_stream"] / loads["trimp_mean"] - 1)
-    right.scatter(loads["reserve_sd"], more, s=16, color=ORANGE, alpha=0.6, lw=0)
-    right.axhline(0, color=GREY, ls="--", lw=1)
-    right.set(
-        xlabel="spread of the reserve in a session (SD, 0–1)", ylabel="by the second: more (%)"
-    )
+    fig, ax = grammar.canvas(None, "The more uneven the session, the more its mean hides", 3.2)
+    ax.scatter(loads["reserve_sd"], more, s=22, color=ACCENT, alpha=0.6, linewidths=0)
+    ax.axhline(0, color=INK, lw=1)
+    ax.set(xlabel="spread of the reserve in a session (SD, 0–1)", ylabel="by the second: more (%)")
     return fig
 
 
-def look_ahead(days: np.ndarray, panels: dict[str, tuple], changed_from: float):
-    """A feature before and after somebody changed the future.
+def look_ahead(found: LookAhead):
+    """One athlete's recent load before and after somebody changed the future.
 
     Parameters
     ----------
-    days : (n,) days of one athlete's sessions; ``changed_from`` : the day from which loads changed
-    panels : title -> (before, after), each (n,)
+    found : of :func:`sportsml_lite.studies.prepare.look_ahead`
+
+    Returns
+    -------
+    fig
     """
-    fig, axes = figure(1, len(panels), 3.1, sharey=True)
-    for ax, (title, (before, after)) in zip(axes, panels.items(), strict=True):
-        ax.plot(days, after, "s--", color=ORANGE, ms=4, lw=1.4, label="after the future changed")
-        ax.plot(days, before, "o-", color=BLUE, ms=4, lw=1.4, label="as it was")
-        ax.axvline(changed_from, color=INK, lw=1)
-        ax.axvspan(changed_from, days.max(), color=GREY, alpha=0.12, lw=0)
-        ax.set(title=title, xlabel="day")
-    axes[0].set_ylabel("load (min)")
-    handles, names = axes[0].get_legend_handles_labels()
-    fig.legend(handles, names, loc="outside upper center", ncols=2, fontsize=9)
-    return fig
-
-
-def one_scale(people: pd.DataFrame, bpm: float, low: float, high: float):
-    """What the same heart rate means to two athletes, and to all.
-
-    Parameters
-    ----------
-    people : athlete_id, hr_rest_bpm, hr_max_bpm, at_bpm (reserve fraction at ``bpm``), sorted by it
-    bpm : the heart rate; ``low``, ``high`` : the population's minimum and maximum, bpm
-    """
-    fig, (left, right) = figure(1, 2, 3.3, width_ratios=[1.5, 1])
-    for (_, person), color in zip(people.iloc[[0, -1]].iterrows(), (BLUE, ORANGE), strict=True):
-        x = [person["hr_rest_bpm"], person["hr_max_bpm"]]
-        left.plot(x, [0, 1], "o-", color=color, lw=2, label=person["athlete_id"])
-        left.plot(bpm, person["at_bpm"], "o", color=color, mec=INK, ms=9, zorder=5)
-    left.plot([low, high], [0, 1], color=GREY, ls="--", lw=1.5, label="population min–max")
-    left.axvline(bpm, color=INK, lw=1, ls=":")
-    left.set(xlabel="heart rate (bpm)", ylabel="heart rate on a scale from 0 to 1")
-    left.legend(loc="upper left", fontsize=9)
-    right.hist(people["at_bpm"], bins=np.linspace(0, 1, 21), color=GREEN, alpha=0.8)
-    right.axvline((bpm - low) / (high - low), color=GREY, ls="--", lw=1.5)
-    right.set(xlabel=f"share of the reserve at {bpm:g} bpm", ylabel="athletes", xlim=(0, 1))
-    return fig
-
-
-def leak(table: pd.DataFrame, unit: str, floor: float | None):
-    """The same models judged on rows dealt at random, and on athletes never seen.
-
-    Parameters
-    ----------
-    table : index the model; rows, rows_low, rows_high, athletes, athletes_low, athletes_high (RMSE)
-    unit : of the error
-    floor : the error of somebody who knows the hidden state; None where nobody does
-    """
-    fig, ax = figure(height_in=1.3 + 0.52 * len(table))
-    y = np.arange(len(table))[::-1]
-    ax.hlines(y, table["rows"], table["athletes"], color=GREY, lw=5, alpha=0.25)
-    for name, label, color, marker in (
-        ("rows", "random rows: the athlete is known", ORANGE, "s"),
-        ("athletes", "athletes never seen", BLUE, "o"),
-    ):
-        spread = np.abs(
-            table[[f"{name}_low", f"{name}_high"]].to_numpy().T - table[name].to_numpy()
-        )
-        ax.errorbar(table[name], y, xerr=spread, fmt=marker, color=color, ms=8, lw=1.4, label=label)
-    if floor is not None:
-        ax.axvline(floor, color=INK, ls="--", lw=1.2, label="noise floor")
-    ax.set_yticks(y, table.index)
-    ax.set(xlabel=f"RMSE, mean over athletes ({unit})", ylim=(-0.6, len(table) - 0.4))
-    fig.legend(loc="outside upper left", ncols=3, fontsize=9)
+    fig, axes = figure(len(found.curves), 1, 1.9 * len(found.curves), sharex=True, squeeze=False)
+    for ax, (way, (before, after)) in zip(axes[:, 0], found.curves.items(), strict=True):
+        ax.plot(found.days, after, "o-", color=ACCENT, ms=4, lw=1.6)
+        ax.plot(found.days, before, "o-", color=QUIET, ms=4, lw=1.6)
+        ax.axvline(found.turn, color=INK, lw=1)
+        ax.axvspan(found.turn, found.days.max(), color=GREY, alpha=grammar.PALE, lw=0)
+        told = f"{way}: {found.moved[way]} of {found.before} earlier values moved"
+        ax.set_title(told, fontsize="medium")
+        ax.set_ylabel("load (min)")
+    ends = {name: (found.days[-1], curve[-1], color) for name, curve, color in (
+        ("as it was", before, QUIET), ("changed", after, ACCENT))}  # fmt: skip
+    grammar.end_labels(axes[-1, 0], ends)
+    axes[-1, 0].set_xlabel("day (the future begins at the line)")
     return fig

@@ -15,7 +15,7 @@ CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, AMBER, GREY)
 CHINESE = ("Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "WenQuanYi Zen Hei")
 
 # Nearly the page's text column; on a telephone shrunk by half, so that its letters stay legible.
-WIDTH_IN = 6.8
+WIDTH_IN = 6.2
 
 
 def use() -> None:
