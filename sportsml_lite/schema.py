@@ -107,7 +107,12 @@ TABLES = {"athletes": ATHLETES, "sessions": SESSIONS, "streams": STREAMS, "score
 
 
 def columns(table: str) -> dict[str, Column]:
-    """Columns of one of :data:`TABLES` by name."""
+    """Columns of one of :data:`TABLES` by name.
+
+    Raises
+    ------
+    UserError for another table
+    """
     if table not in TABLES:
         raise UserError(f"unknown table {table!r}: choose one of {', '.join(TABLES)}")
     return {column.name: column for column in TABLES[table]}
