@@ -169,6 +169,8 @@ def score(
             rows = list(_rows(tables[2], prediction))
             if name in FOLLOWED:
                 rows += _by_experience(data, tables[2], prediction)
+            if asked[name].model == "floor":
+                rows.append(_responders(data, tables[2]))
             parts.append(pd.concat(rows).assign(arm=name, target=target))
     rows = pd.concat(parts, ignore_index=True)
     return rows.reindex(columns=["arm", "target", "earlier", "athlete", "metric", "value", "n"])
@@ -312,6 +314,12 @@ def _rows(test: Table, prediction: np.ndarray) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame(
             {"athlete": table.index, "metric": metric, "value": value, "n": table["n"].to_numpy()}
         )
+
+
+def _responders(data: Data, test: Table) -> pd.DataFrame:
+    """The hidden responder factor ρ of each test athlete, which no model reads."""
+    value = data.hidden.loc[test.session, "responder"].groupby(test.athlete.astype(str)).first()
+    return pd.DataFrame({"athlete": value.index, "metric": "responder", "value": value.to_numpy()})
 
 
 def _by_experience(data: Data, test: Table, prediction: np.ndarray) -> list[pd.DataFrame]:
