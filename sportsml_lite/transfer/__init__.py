@@ -2,8 +2,7 @@
 
 ``support`` holds the windows and the settings, ``one`` adapts an athlete at a time (the reference),
 ``many`` adapts thousands at once, ``shrink`` does it in closed form, ``guard`` says who
-is better left alone, ``study`` measures it on
-athletes never seen.
+is better left alone, ``shots`` examines it on athletes never seen.
 """
 
 from sportsml_lite.transfer.many import personalise_many
@@ -16,9 +15,14 @@ from sportsml_lite.transfer.shots import (
     scored,
     take_shots,
     trials,
-    with_device,
 )
-from sportsml_lite.transfer.shrink import NO_OWN_DATA, Population, fit_population
+from sportsml_lite.transfer.shrink import (
+    NO_OWN_DATA,
+    Population,
+    class_means,
+    fit_population,
+    shrunken_heads,
+)
 from sportsml_lite.transfer.support import (
     METHODS,
     Adaptation,
@@ -40,12 +44,13 @@ __all__ = [
     "answers",
     "as_support",
     "choose",
+    "class_means",
     "fit_population",
     "personalise_many",
     "personalise_one",
     "phases",
     "scored",
+    "shrunken_heads",
     "take_shots",
     "trials",
-    "with_device",
 ]

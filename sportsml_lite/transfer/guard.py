@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional as F
 
 from sportsml_lite.models import Student
-from sportsml_lite.training.sequences import Sequences
+from sportsml_lite.training.data import Sequences
 from sportsml_lite.transfer.support import Personal, Support
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch.func import functional_call, grad_and_value, vmap
+from torch.func import functional_call, grad, vmap
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
-from sportsml_lite.training.sequences import Sequences
-from sportsml_lite.training.stacked import _keep
+from sportsml_lite.training.data import Sequences
 from sportsml_lite.transfer.guard import gains
 from sportsml_lite.transfer.one import start_of
 from sportsml_lite.transfer.shrink import NO_OWN_DATA, Population, shrink
@@ -72,24 +71,24 @@ def personalise_many(
     names = ["head.weight", "head.bias"]
     if adaptation.method != "shrink":
         names = list(phases(adaptation.method, student)[-1])
-    moved, steps = stacked_start(student, names, len(support)), start.steps.clone()
+    moved, adapted = stacked_start(student, names, len(support)), start.adapted.clone()
     for rows in able.split(_chunk(student, support, names, memory_mb)):
         own, seen = support.take(rows), start.seen[rows]
         if adaptation.method == "shrink":
-            weights, taken = shrink(student, own, population, adaptation.kappa), 1
+            weights = shrink(student, own, population, adaptation.kappa)
         elif set(names) == {"head.weight", "head.bias"}:
-            weights, taken = _train_head(origin, own, seen, adaptation)
+            weights = _train_head(origin, own, seen, adaptation)
         else:
-            weights, taken = _train(origin, own, seen, adaptation)
+            weights = _train(origin, own, seen, adaptation)
         for name in names:
             moved[name][rows] = weights[name]
-        steps[rows] = taken
+        adapted[rows] = True
     if adaptation.guarded:
-        _stay(student, support, adaptation, population, seed, memory_mb, moved, steps)
-    return Personal(student, moved, start.seen, steps)
+        _apply_guard(student, support, adaptation, population, seed, memory_mb, moved, adapted)
+    return Personal(student, moved, start.seen, adapted)
 
 
-def _stay(student, support, adaptation, population, seed, memory_mb, moved, steps) -> None:
+def _apply_guard(student, support, adaptation, population, seed, memory_mb, moved, adapted):
     """Give those whom the guard does not let go the population's weights back."""
     plain = replace(adaptation, masked=False, guarded=False)
     # Shrinking swaps the trained head for class means: judge what the athlete's windows add to it.
@@ -105,7 +104,7 @@ def _stay(student, support, adaptation, population, seed, memory_mb, moved, step
         back = rows[~(gain > 0)]  # NaN, where nobody can know, stays too
         for name, value in moved.items():
             value[back] = student.get_parameter(name).detach()
-        steps[back] = 0
+        adapted[back] = False
 
 
 def _chunk(student: Student, support: Support, names, memory_mb: float) -> int:
@@ -135,7 +134,7 @@ def _train_head(student, support, seen, adaptation):
     def gradient(moving, weights, data):
         features, y, seen, _ = data
         logits = torch.baddbmm(weights["head.bias"][:, None], features, weights["head.weight"].mT)
-        return head_gradient(logits.masked_fill(~seen[:, None], -torch.inf), features, y)
+        return head_gradient(logits.masked_fill(~seen[:, None], -torch.inf), features, y)[1]
 
     data = (features, support.y, seen, (support.y >= 0).sum(1))
     return _descend(student, data, adaptation, gradient)
@@ -177,53 +176,35 @@ def _train(student, support, seen, adaptation):
         picked = log_p.gather(1, y.clamp(min=0)[:, None])[:, 0]
         return -torch.where(known, picked, 0).sum() / known.sum()
 
-    own = vmap(grad_and_value(loss), in_dims=(0, 0, 0, 0, 0, 0 if padded else None))
+    own = vmap(grad(loss), in_dims=(0, 0, 0, 0, 0, 0 if padded else None))
 
     def gradient(moving, weights, data):
         X, y, seen, _, *mask = data
         still = {n: w for n, w in weights.items() if n not in moving}
-        found, losses = own({n: weights[n] for n in moving}, still, X, y, seen, *(mask or [None]))
-        return losses, found
+        return own({n: weights[n] for n in moving}, still, X, y, seen, *(mask or [None]))
 
     data = [support.X, support.y, seen, (support.y >= 0).sum(1)]
     return _descend(student, data + [support.mask] * padded, adaptation, gradient)
 
 
 def _descend(student, data, adaptation, gradient):
-    """Steps of AdamW for all; whoever has learned enough leaves the stack with its weights."""
+    """Steps of AdamW for all; returns the weights by name."""
     schedule = phases(adaptation.method, student)
     count = len(data[1])
     weights = {
         n: w.requires_grad_() for n, w in stacked_start(student, schedule[-1], count).items()
     }
     first = {n: student.get_parameter(n).detach() for n in weights}
-    done = {n: w.detach().clone() for n, w in weights.items()}
     optimizer = torch.optim.AdamW(weights.values(), lr=adaptation.rate, weight_decay=0)
-    active, taken = torch.arange(count), torch.zeros(count, dtype=torch.long)
+    share = adaptation.l2_sp_strength / data[3]
     for step in range(adaptation.steps):
         moving = schedule[step * len(schedule) // adaptation.steps]
         with torch.no_grad():
-            losses, found = gradient(moving, {n: w.detach() for n, w in weights.items()}, data)
-            stay = losses > adaptation.enough
-            if not bool(stay.all()):
-                _leave(done, active, weights, stay)
-                active, data = active[stay], [d[stay] for d in data]
-                _keep(torch.nonzero(stay)[:, 0], list(weights.values()), optimizer)
-                found = {n: g[stay] for n, g in found.items()}
-                if not len(active):
-                    break
-            share = adaptation.pull / data[3]
+            found = gradient(moving, {n: w.detach() for n, w in weights.items()}, data)
             for name in moving:
                 w = weights[name]
                 far = share.view(-1, *[1] * (w.ndim - 1)).to(w.dtype) * (w - first[name])
-                w.grad = found[name] + far if adaptation.pull else found[name]
+                w.grad = found[name] + far
             optimizer.step()
             optimizer.zero_grad()
-        taken[active] += 1
-    _leave(done, active, weights, torch.zeros(len(active), dtype=torch.bool))
-    return done, taken
-
-
-def _leave(done, active, weights, stay) -> None:
-    for name, w in weights.items():
-        done[name][active[~stay]] = w.detach()[~stay]
+    return {name: w.detach() for name, w in weights.items()}

@@ -9,13 +9,13 @@ from torch.nn import functional as F
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
-from sportsml_lite.training.recipe import repeatable
+from sportsml_lite.training.config import repeatable
 from sportsml_lite.transfer.support import Adaptation, Support, check_fit, phases
 
 
 def personalise_one(
     student: Student, support: Support, adaptation: Adaptation, seed: int = 0
-) -> tuple[Student, int]:
+) -> Student:
     """A copy of the student, trained on the windows of the first athlete of ``support``.
 
     What does not move keeps its bits. An athlete whose windows show fewer than two classes keeps
@@ -30,7 +30,7 @@ def personalise_one(
 
     Returns
     -------
-    the athlete's student, and the steps that were taken
+    the athlete's student
 
     Raises
     ------
@@ -45,25 +45,21 @@ def personalise_one(
     X, y = support.X[0, known], support.y[0, known]
     mask = None if support.mask is None else support.mask[0, known]
     if len(y.unique()) < 2:
-        return copy.deepcopy(student).eval(), 0
+        return copy.deepcopy(student).eval()
     absent = ~support.seen(student.head.out_features)[0] & adaptation.masked
     names = phases(adaptation.method, student)
     first = {name: p.detach().clone() for name, p in model.named_parameters()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=adaptation.rate, weight_decay=0)
-    taken = 0
     for step in range(adaptation.steps):
         moving = names[step * len(names) // adaptation.steps]
         for name, p in model.named_parameters():
             p.requires_grad_(name in moving)
         optimizer.zero_grad()
         loss = F.cross_entropy(model(X, mask).masked_fill(absent, -torch.inf), y)
-        if loss.item() <= adaptation.enough:
-            break
         far = sum((p - first[n]).square().sum() for n, p in model.named_parameters() if n in moving)
-        (loss + adaptation.pull / (2 * len(y)) * far).backward()
+        (loss + adaptation.l2_sp_strength / (2 * len(y)) * far).backward()
         optimizer.step()
-        taken += 1
-    return model.requires_grad_(True).eval(), taken
+    return model.requires_grad_(True).eval()
 
 
 def start_of(student: Student, method: str, seed: int) -> Student:

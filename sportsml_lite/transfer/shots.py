@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from sportsml_lite.evaluate import by_athlete
 from sportsml_lite.models import Student
 from sportsml_lite.protocol import FewShot, few_shot_windows
 from sportsml_lite.schema import Windows
-from sportsml_lite.training.sequences import Sequences
+from sportsml_lite.training.data import Sequences
 from sportsml_lite.transfer.many import personalise_many
 from sportsml_lite.transfer.shrink import Population
 from sportsml_lite.transfer.support import Adaptation, Personal, Support, as_support
@@ -33,16 +33,15 @@ class Shots:
     athlete: np.ndarray
     shot: FewShot
 
-    def most(self, wanted: Sequence[int]) -> tuple[int, ...]:
+    def feasible_ks(self, wanted: Sequence[int]) -> tuple[int, ...]:
         """Those of the ``wanted`` k that some athlete can give."""
         return tuple(k for k in wanted if k <= self.shot.max_k.max())
 
-    def support(self, k: int, signs: torch.Tensor | None = None) -> Support:
+    def support(self, k: int) -> Support:
         """The k earliest windows a class of the athletes who remain at k, sorted by name."""
         rows = self.shot.support(k)
         each = [np.flatnonzero(rows & (self.athlete == a)) for a in self.shot.athletes(k)]
-        support = as_support(self.part, each)
-        return support if signs is None else support.turned(signs)
+        return as_support(self.part, each)
 
     def test(self, k: int) -> tuple[np.ndarray, torch.Tensor]:
         """Rows that test the athletes who remain at k, and the number of each row's athlete."""
@@ -64,11 +63,9 @@ def adapted(
     k: int,
     adaptation: Adaptation,
     population: Population | None = None,
-    signs: torch.Tensor | None = None,
 ) -> Personal:
     """Models of the athletes who remain at k, from their k earliest windows a class."""
-    support = shots.support(k, signs)
-    return personalise_many(student, support, adaptation, population)
+    return personalise_many(student, shots.support(k), adaptation, population)
 
 
 def answers(personal: Personal, shots: Shots, k: int) -> pd.DataFrame:
@@ -105,7 +102,7 @@ def trials(
     """
     gains = []
     for student, shots, population in cases:
-        for k in shots.most(ks):
+        for k in shots.feasible_ks(ks):
             still = Adaptation("population", masked=True)
             base = scored(answers(adapted(student, shots, k, still), shots, k))["macro_f1"]
             models = [adapted(student, shots, k, each, population) for each in grid]
@@ -116,39 +113,11 @@ def trials(
     return pd.concat(gains).groupby(level=0).mean()
 
 
-def choose(
-    grid: Sequence[Adaptation], gains: pd.DataFrame, harm: float | None = None
-) -> Adaptation:
+def choose(grid: Sequence[Adaptation], gains: pd.DataFrame) -> Adaptation:
     """The setting with the highest mean gain; of equal ones the first, so put careful ones first.
 
     Parameters
     ----------
-    grid, gains : as for and from :func:`trials`
-    harm : take only settings by which no athlete loses more; if there are none, the one whose
-        worst athlete loses least
-
-    Raises
-    ------
-    UserError if no athlete tried them
+    grid, gains : as for and from :func:`trials`; without an athlete who tried, the most careful
     """
-    if not len(gains):
-        raise UserError("no validation athlete has two windows of every class; give more data")
-    mean, worst = gains.mean(), gains.min()
-    safe = mean if harm is None else mean[worst >= -harm]
-    return grid[safe.idxmax() if len(safe) else worst.idxmax()]
-
-
-def with_device(part: Sequences, gain: float = 1.0, noise: float = 0.0, signs=None, seed: int = 0):
-    """The windows as another device would have written them.
-
-    Parameters
-    ----------
-    part : scaled windows; gain : factor of every channel
-    noise : standard deviation of white noise, in scaled units
-    signs : (C,) ±1, channels that the device writes the other way round; None turns none
-    """
-    drawn = torch.randn(part.X.shape, generator=torch.Generator().manual_seed(seed))
-    X = gain * part.X + noise * drawn
-    X = X if signs is None else X * torch.as_tensor(signs, dtype=X.dtype)[:, None]
-    X = X if part.mask is None else X * part.mask[:, None]
-    return replace(part, X=X)
+    return grid[gains.mean().idxmax()] if len(gains) else grid[0]

@@ -19,7 +19,7 @@ import torch
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
-from sportsml_lite.training.sequences import Sequences
+from sportsml_lite.training.data import Sequences
 from sportsml_lite.transfer.support import Support, features_of
 
 NO_OWN_DATA = 1e9  # a κ beside which an athlete's own windows do not count
@@ -35,55 +35,80 @@ class Population:
 
 
 def fit_population(student: Student, part: Sequences, athlete) -> Population:
-    """Class means over the training athletes, and the covariance *within* athlete and class.
+    """:func:`class_means` of a student's features.
 
     Parameters
     ----------
     student : trained
     part : labelled windows of training athletes; athlete : (N,) who made each
     """
-    features, y = features_of(student, part).double(), part.y
+    features = features_of(student, part)
+    return class_means(features, part.y, athlete, student.head.out_features)
+
+
+def class_means(features: torch.Tensor, y: torch.Tensor, athlete, n_classes: int) -> Population:
+    """Class means over the training athletes, and the covariance *within* athlete and class.
+
+    Parameters
+    ----------
+    features : (N, D); y : (N,) class, -1 without a label; athlete : (N,) who made each window
+
+    Raises
+    ------
+    UserError if the lengths differ
+    """
     if len(athlete) != len(y):
         raise UserError(f"{len(athlete)} athletes for {len(y)} windows; give one a window")
-    known = y >= 0
+    dtype, features, known = features.dtype, features.double(), y >= 0
     features, y = features[known], y[known]
-    k = student.head.out_features
     names = {name: i for i, name in enumerate(sorted({str(a) for a in athlete}))}
     who = torch.tensor([names[str(a)] for a in athlete])[known]
-    means = _means(features, y, k)
-    means[torch.bincount(y, minlength=k) == 0] = torch.nan
-    own = _means(features, who * k + y, len(names) * k)[who * k + y]
-    centred = features - own
-    covariance = centred.mT @ centred / max(1, len(centred) - len(names) * k)
+    means = _means(features, y, n_classes)
+    means[torch.bincount(y, minlength=n_classes) == 0] = torch.nan
+    group = who * n_classes + y
+    centred = features - _means(features, group, len(names) * n_classes)[group]
+    covariance = centred.mT @ centred / max(1, len(centred) - len(names) * n_classes)
     ridge = RIDGE * covariance.diagonal().mean() + 1e-9
     precision = torch.linalg.inv(covariance + ridge * torch.eye(len(covariance)))
-    dtype = part.X.dtype
     return Population(means.to(dtype), precision.to(dtype))
 
 
 def shrink(
     student: Student, support: Support, population: Population, kappa: float
 ) -> dict[str, torch.Tensor]:
-    """Heads of the athletes, ``head.weight`` (A, K, D) and ``head.bias`` (A, K).
+    """Heads of the athletes, ``head.weight`` (A, K, D) and ``head.bias`` (A, K)."""
+    mask = None if support.mask is None else support.mask.flatten(0, 1)
+    flat = Sequences(support.X.flatten(0, 1), mask, support.y.flatten())
+    features = features_of(student, flat).view(*support.y.shape, -1)
+    weight, bias = shrunken_heads(features, support.y, population, kappa)
+    return {"head.weight": weight, "head.bias": bias}
+
+
+def shrunken_heads(
+    features: torch.Tensor, y: torch.Tensor, population: Population, kappa: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights (A, K, D) and biases (A, K) of the discriminants of A athletes.
 
     A class that the population lacks is as the athlete's windows show it, and one that nobody
     has shown is never the answer.
+
+    Parameters
+    ----------
+    features : (A, M, D) of the athletes' windows; y : (A, M) class, -1 where there is no window
+    kappa : windows that the population's means count as
     """
-    a = len(support)
-    mask = None if support.mask is None else support.mask.flatten(0, 1)
-    flat = Sequences(support.X.flatten(0, 1), mask, support.y.flatten())
-    k = student.head.out_features
+    a, k = len(y), len(population.means)
     # Windows that are not there fall into a class of their own.
-    code = torch.where(support.y >= 0, support.y, k) + (k + 1) * torch.arange(a)[:, None]
-    features = torch.where((flat.y >= 0)[:, None], features_of(student, flat), 0)
-    means = _means(features, code.flatten(), a * (k + 1)).view(a, k + 1, -1)[:, :k]
-    n = torch.nn.functional.one_hot(support.y + 1, k + 1).sum(1)[:, 1:, None]
+    code = torch.where(y >= 0, y, k) + (k + 1) * torch.arange(a)[:, None]
+    flat = torch.where((y >= 0)[..., None], features, 0).flatten(0, 1)
+    means = _means(flat, code.flatten(), a * (k + 1)).view(a, k + 1, -1)[:, :k]
+    n = torch.nn.functional.one_hot(y + 1, k + 1).sum(1)[:, 1:, None]
     prior = population.means.expand_as(means)
     moved = torch.where(n > 0, prior + n / (n + kappa) * (means - prior), prior)
     moved = torch.where(prior.isnan() & (n > 0), means, moved)
     weight = moved.nan_to_num() @ population.precision
     bias = -0.5 * (weight * moved).sum(-1)
-    return {"head.weight": weight, "head.bias": bias.nan_to_num(nan=-torch.inf)}
+    return weight, bias.nan_to_num(nan=-torch.inf)
 
 
 def _means(features: torch.Tensor, code: torch.Tensor, count: int) -> torch.Tensor:

@@ -11,13 +11,12 @@ from torch.func import functional_call
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
-from sportsml_lite.training.sequences import CHUNK, Sequences
+from sportsml_lite.training.data import CHUNK, Sequences
 
 METHODS = {
     "population": "nothing moves",
     "shrink": "class means, in closed form",
     "head": "the head only",
-    "first": "the first convolution only",
     "all": "everything, from the population's weights",
     "l2_sp": "everything, held back by the distance to the population's weights",
     "lp_ft": "the head, then everything",
@@ -32,13 +31,12 @@ class Adaptation:
 
     .. math:: \frac1n \sum_i H(y_i, S_w(x_i)) + \frac{\lambda}{2n} \lVert w - w_0 \rVert^2
 
-    so that the pull λ toward the population's weights :math:`w_0` weighs less, the more windows
-    there are: a normal prior.
+    so that the strength λ of the pull toward the population's weights :math:`w_0` weighs less, the
+    more windows there are: a normal prior (L2-SP, Li et al. 2018).
 
-    method : key of :data:`METHODS`; ``'head'``, ``'first'``, ... say what may move
+    method : key of :data:`METHODS`; ``'head'``, ``'all'``, ... say what may move
     steps : steps of AdamW in all; rate : its learning rate
-    pull : λ; ``'l2_sp'`` needs one above 0, the others may have one
-    enough : loss on the athlete's own windows at which training stops; 0 is never
+    l2_sp_strength : λ; ``'l2_sp'`` needs one above 0, the others may have one
     kappa : windows that the population's class means count as (``'shrink'``)
     masked : answer only with classes that the athlete's windows show
     guarded : move an athlete only if models made without each class explain it better than the
@@ -48,8 +46,7 @@ class Adaptation:
     method: str
     steps: int = 60
     rate: float = 0.01
-    pull: float = 0.0
-    enough: float = 0.0
+    l2_sp_strength: float = 0.0
     kappa: float = 5.0
     masked: bool = False
     guarded: bool = False
@@ -62,11 +59,10 @@ class Adaptation:
         for name in ("rate", "kappa"):
             if not getattr(self, name) > 0:
                 raise UserError(f"{name} = {getattr(self, name)}: give a number above 0")
-        for name in ("pull", "enough"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"{name} = {getattr(self, name)}: give 0 or a number above")
-        if self.method == "l2_sp" and not self.pull:
-            raise UserError("l2_sp with pull = 0 is 'all'; give a pull above 0, e.g. 1")
+        if not self.l2_sp_strength >= 0:
+            raise UserError(f"l2_sp_strength = {self.l2_sp_strength}: give 0 or a number above")
+        if self.method == "l2_sp" and not self.l2_sp_strength:
+            raise UserError("l2_sp with l2_sp_strength = 0 is 'all'; give one above 0, e.g. 10")
 
 
 def phases(method: str, student: Student) -> list[tuple[str, ...]]:
@@ -84,7 +80,7 @@ def phases(method: str, student: Student) -> list[tuple[str, ...]]:
         layers = [(f"depth.{i}.", f"point.{i}.", f"norms.{i}.") for i in range(len(student.depth))]
         order = [("head",), *layers[::-1], ("stem",)]
         return [of(*sum(order[: i + 1], ())) for i in range(len(order))]
-    return [of({"head": "head", "first": "stem"}.get(method, ""))]
+    return [of("head" if method == "head" else "")]
 
 
 @dataclass(frozen=True)
@@ -130,12 +126,6 @@ class Support:
         each = torch.nn.functional.one_hot(self.y.clamp(min=0), n_classes).bool()
         return (each & (self.y >= 0)[..., None]).any(1)
 
-    def turned(self, signs: torch.Tensor) -> Support:
-        """Every window once for each of the symmetries ``signs`` (G, C)."""
-        X = torch.cat([self.X * sign[:, None] for sign in signs], 1)
-        mask = None if self.mask is None else self.mask.repeat(1, len(signs), 1)
-        return Support(X, mask, self.y.repeat(1, len(signs)))
-
 
 def as_support(part: Sequences, rows: Sequence) -> Support:
     """Windows of a :class:`Sequences`, given the row numbers of each athlete's windows."""
@@ -166,17 +156,17 @@ class Personal:
     """A model for each of A athletes: the population's student, and what moved.
 
     moved : tensors (A, ...) by parameter name; all else is the student's, unchanged
-    seen : (A, K) bool, classes that an athlete may be given; steps : (A,) int, steps
-    taken; 1 for a closed form, 0 for who keeps the population's model
+    seen : (A, K) bool, classes that an athlete may be given; adapted : (A,) bool, False for who
+    keeps the population's weights
     """
 
     student: Student
     moved: dict[str, torch.Tensor]
     seen: torch.Tensor
-    steps: torch.Tensor
+    adapted: torch.Tensor
 
     def __len__(self) -> int:
-        return len(self.steps)
+        return len(self.adapted)
 
     def model(self, athlete: int) -> Student:
         """The student of one athlete (whose answers are not masked)."""
@@ -185,11 +175,6 @@ class Personal:
             for name, value in self.moved.items():
                 out.get_parameter(name).copy_(value[athlete])
         return out.eval()
-
-    @property
-    def touched(self) -> int:
-        """Numbers of an athlete that may differ from the population's."""
-        return sum(value[0].numel() for value in self.moved.values()) if len(self) else 0
 
     def outputs(self, part: Sequences, owner: torch.Tensor) -> torch.Tensor:
         """Logits (N, K) of windows, each by the model of its ``owner`` (N,), a row number."""
@@ -227,7 +212,7 @@ def unmoved(student: Student, support: Support, masked: bool) -> Personal:
     """The population's model for everybody."""
     seen = support.seen(student.head.out_features)
     free = ~seen.any(1) | torch.tensor(not masked)
-    return Personal(student, {}, seen | free[:, None], torch.zeros(len(support), dtype=torch.long))
+    return Personal(student, {}, seen | free[:, None], torch.zeros(len(support), dtype=torch.bool))
 
 
 def stacked_start(student: Student, names: Sequence[str], count: int) -> dict[str, torch.Tensor]:
