@@ -1,226 +1,208 @@
-"""The figures of chapter 8: soft targets, agreement, label budget, surface, size, noise."""
+"""The figures of chapter 8: a soft answer and what it bought, temperature, label budget."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+import torch
 
+from sportsml_lite.evaluate import Interval, compare, gains, holm
+from sportsml_lite.losses import soften
+from sportsml_lite.plots.grammar import (
+    PALE,
+    end_labels,
+    flow,
+    interval_curve,
+    score_table,
+    small_multiples,
+)
 from sportsml_lite.plots.style import (
-    BLUE,
+    ACCENT,
     CYCLE,
-    GREEN,
     GREY,
+    HARM,
     INK,
-    ORANGE,
-    PINK,
+    QUIET,
     figure,
-    nothing,
     plain,
 )
+from sportsml_lite.prepare.tasks import STROKES
+from sportsml_lite.protocol import margin
+from sportsml_lite.studies.distil import PEOPLE, TITLES_SHORT, judge, telling_window
 
-ARMS = {"plain": (GREY, "o"), "distilled": (BLUE, "s"), "with others": (GREEN, "D")}
-TEACHER = (PINK, "^")
-DOTS = {"alpha": 0.75, "linewidths": 0}
+SHOWN_FROM = 0.005  # probability from which a class gets its number
 
 
-def soft_targets(probability: pd.DataFrame, size: pd.DataFrame):
-    """One window's soft targets, and how large the soft term's gradient is, by temperature.
+def answer_and_gain(scores: pd.DataFrame):
+    """A window's soft answer beside its label, and below it what such answers bought.
 
     Parameters
     ----------
-    probability : a row a class, a column a temperature
-    size : index τ; columns ``with``, ``without`` the factor τ², and ``limit`` of high τ
+    scores : of the study and the swimmers
+
+    Returns
+    -------
+    fig; a dot is an athlete's gain, orange beyond the margin of harm; the diamond is their mean
+    """
+    label, answer = telling_window(scores, STROKES[0])
+    answer = np.exp(answer - answer.max())
+    answer = (answer / answer.sum()).sort_values()
+    arms = {"with the\nteacher's\nanswers": "distilled", "only\nanother\nseed": "plain_again"}
+    rule = margin("macro_f1")
+    height = 0.38 * len(answer), 0.95 * len(arms)
+    fig, (top, low) = figure(2, 1, 1.9 + sum(height), height_ratios=height)
+    _answer(top, answer, label)
+    for y, (arm, color) in enumerate(zip(reversed(arms.values()), (QUIET, ACCENT), strict=True)):
+        mean = compare(scores, arm, "plain").gain
+        _strip(low, y, gains(scores, arm, "plain"), mean, rule.harm, color)
+    low.axvspan(-rule.smallest_effect, rule.smallest_effect, color=GREY, alpha=PALE, lw=0)
+    low.axvline(0, color=INK, lw=1, zorder=0)
+    low.set_yticks(range(len(arms)), reversed(arms))
+    low.tick_params(axis="y", length=0)
+    low.spines["left"].set_visible(False)
+    low.set(xlabel="gain in macro-F1, a dot a swimmer", ylim=(-0.55, len(arms) - 0.4))
+    low.set_title("… and what such answers bought")
+    return fig
+
+
+def _answer(ax, answer: pd.Series, label: str) -> None:
+    y = np.arange(len(answer))
+    told = answer.index == label
+    ax.barh(y, told.astype(float), 0.72, color="none", edgecolor=INK, lw=1.4, ls="--")
+    ax.barh(y, answer, 0.5, color=ACCENT)
+    for at, value in zip(y, answer, strict=True):
+        if value >= SHOWN_FROM:
+            ax.annotate(f"{value:.2f}", (value, at), (5, 0), textcoords="offset points",
+                        va="center", color=ACCENT)  # fmt: skip
+    at = int(np.flatnonzero(told)[0])
+    ax.annotate("the label says this and no more", (1, at), (-6, 0), textcoords="offset points",
+                ha="right", va="center", fontsize="small", color=INK)  # fmt: skip
+    ax.set_yticks(y, [plain(name) for name in answer.index])
+    ax.tick_params(axis="y", length=0)
+    ax.set(xlim=(0, 1.02), xlabel="probability that the teacher gives")
+    ax.set_title("One window: the answer says more than the label")
+
+
+def _strip(ax, y: float, own: pd.Series, mean: Interval, harm: float, color: str) -> None:
+    """A dot an athlete, spread so that none hides another, and below them their mean."""
+    own = own.sort_values()
+    spread = y + 0.14 + 0.05 * (np.arange(len(own)) % 4)
+    lost = (own < -harm).to_numpy()
+    ax.scatter(own, spread, s=26, color=np.where(lost, HARM, color), alpha=0.85, linewidths=0)
+    ax.plot([mean.low, mean.high], [y - 0.1, y - 0.1], color=color, lw=2.5, solid_capstyle="butt")
+    ax.plot(mean.estimate, y - 0.1, "D", color=color, ms=8, mec="white")
+    ax.annotate(f"mean {mean.estimate:+.3f}; {lost.sum()} of {len(own)} harmed",
+                (mean.estimate, y - 0.18), (0, -4), textcoords="offset points", ha="center",
+                va="top", fontsize="small", color=color)  # fmt: skip
+
+
+def teacher_student(teacher: int, student: int):
+    """Who learns from whom, and what is left on the wrist.
+
+    teacher, student : parameters of each
 
     Returns
     -------
     fig
     """
-    fig, (left, right) = figure(1, 2, 3.5, width_ratios=[1.25, 1])
-    step = 0.8 / probability.shape[1]
-    x = np.arange(len(probability))
-    for i, (tau, column) in enumerate(probability.items()):
-        left.bar(x + (i - (probability.shape[1] - 1) / 2) * step, column, 0.9 * step,
-                 color=CYCLE[i], label=f"τ = {tau:g}")  # fmt: skip
-    left.set_xticks(x, [plain(name) for name in probability.index], rotation=20, ha="right")
-    left.set(ylabel="probability", ylim=(0, 1), title="one window, one teacher")
-    left.legend(fontsize="small")
-    right.plot(size.index, size["with"], color=BLUE, lw=2, label="τ²·H")
-    right.plot(size.index, size["without"], color=ORANGE, lw=2, ls="--", label="H alone")
-    right.axhline(size["limit"].iloc[0], color=INK, lw=1.2, ls=":", label="limit of high τ")
-    right.set(xscale="log", yscale="log", xlabel="temperature τ")
-    right.set(ylabel="size of the gradient", title="what the student feels")
-    right.legend(fontsize="small")
-    return fig
+    boxes = {
+        "window": (0, 0, "windows"),
+        "teacher": (1, 0.8, f"teacher\n{teacher:,} weights"),
+        "student": (1, -0.8, f"student\n{student:,} weights"),
+        "soft": (2, 0.8, "soft answers"),
+        "loss": (3, 0, "loss"),
+        "label": (2, 0, "labels"),
+        "out": (2, -0.8, "its answers"),
+    }
+    arrows = [("window", "teacher"), ("window", "student"), ("teacher", "soft"),
+              ("student", "out"), ("soft", "loss", "α"), ("label", "loss", "1 − α"),
+              ("out", "loss")]  # fmt: skip
+    return flow(boxes, arrows, "Two lessons for one student", accent=("student", "out"))
 
 
-def agreement(points: pd.DataFrame, teacher: str = "the teacher"):
-    """A dot an athlete: how often a student answers like its teacher, and how good it is.
+def temperature(scores: pd.DataFrame, student: torch.Tensor, teacher: torch.Tensor):
+    """What temperature does to one answer, and to the gradient that a student feels.
 
     Parameters
     ----------
-    points : columns arm (``'plain'`` or ``'distilled'``), fidelity, f1, teacher (its macro-F1)
-
-    Returns
-    -------
-    fig; the right panel has each athlete's two students side by side
-    """
-    fig, (left, right) = figure(1, 2, 3.6)
-    for arm, part in points.groupby("arm", sort=False):
-        color, marker = ARMS[arm]
-        left.scatter(part["fidelity"], part["f1"], s=28, color=color, marker=marker, label=arm,
-                     **DOTS)  # fmt: skip
-    left.set(xlabel=f"share of windows answered like {teacher}", ylabel="macro-F1")
-    left.legend(fontsize="small", loc="upper left")
-    pairs = points.pivot(index="athlete", columns="arm", values="f1")
-    right.scatter(pairs["plain"], pairs["distilled"], s=28, color=BLUE, **DOTS)
-    right.axline((0.5, 0.5), slope=1, color=GREY, lw=1, ls="--")
-    low = max(0.0, pairs.to_numpy().min() - 0.03)
-    right.set(xlim=(low, 1.01), ylim=(low, 1.01), xlabel="macro-F1, plain")
-    right.set(ylabel="macro-F1, distilled", title="above the line: distilled is better")
-    return fig
-
-
-def budget(levels: pd.DataFrame, gains: pd.DataFrame, worth: float):
-    """Macro-F1 and the paired gain of distillation against the number of labelled athletes.
-
-    Parameters
-    ----------
-    levels : columns arm (``'teacher'``, ``'plain'``, ``'distilled'``, ``'with others'``), athletes,
-        estimate, low, high
-    gains : the same for the gain over the plain student
-    worth : smallest difference worth naming, drawn as a band
+    scores : of the study and the swimmers, for the window above
+    student, teacher : (N, K) logits, whose gradient is drawn
 
     Returns
     -------
     fig
     """
-    fig, (left, right) = figure(1, 2, 3.9)
-    ticks = np.unique(levels["athletes"])
-    _by_count(left, levels, ticks)
-    _gains_by_count(right, gains, ticks, worth)
-    left.set(ylabel="macro-F1, new athletes")
-    right.set(ylabel="gain over plain (macro-F1)", title="above the band: worth naming")
-    _legend_below(fig, left)
+    fig, (top, low) = figure(2, 1, 5.6, sharex=True)
+    tau = np.geomspace(0.5, 100, 40)
+    logits = telling_window(scores, STROKES[0])[1].sort_values(ascending=False)
+    z = torch.tensor(logits.to_numpy()[None])
+    p = np.array([soften(z, t)[0].numpy() for t in tau])
+    colors = dict(zip(logits.index, CYCLE, strict=False))
+    for i, (name, color) in enumerate(colors.items()):
+        top.plot(tau, p[:, i], color=color, lw=2)
+        top.annotate(plain(name), (tau[0], p[0, i]), (4, 3), textcoords="offset points",
+                     color=color, fontsize="small") if p[0, i] > SHOWN_FROM else None  # fmt: skip
+    top.set(xscale="log", ylim=(0, 1), ylabel="probability")
+    top.set_title("The window above: a high τ brings the classes together")
+    N, K = student.shape
+    size = np.array([((soften(student, t) - soften(teacher, t)) / (t * N)).norm() for t in tau])
+    gap = student - student.mean(1, keepdim=True) - teacher + teacher.mean(1, keepdim=True)
+    low.plot(tau, size * tau**2, color=ACCENT, lw=2)
+    low.plot(tau, size, color=QUIET, lw=2)
+    low.axhline(float(gap.norm()) / (K * N), color=INK, lw=1.2, ls=":")
+    low.set(yscale="log", xlabel="temperature τ", ylabel="size of the gradient")
+    for name, at, color in (("with τ²", size[-1] * tau[-1] ** 2, ACCENT),
+                            ("without", size[-1], QUIET)):  # fmt: skip
+        low.annotate(name, (tau[-1], at), (0, 6), textcoords="offset points", ha="right",
+                     color=color)  # fmt: skip
+    low.set_title("Without the factor τ² the teacher falls silent")
     return fig
 
 
-def budgets(gains: dict[str, pd.DataFrame], worth: float):
-    """The paired gain over the plain student against the labelled athletes, a panel a data set.
+def gain_table(tables: Mapping[str, pd.DataFrame]):
+    """The lesson's table: a row a question, a column a data set, the null below.
 
     Parameters
     ----------
-    gains : title of a panel -> columns arm, athletes, estimate, low, high
-    worth : smallest difference worth naming, drawn as a band
+    tables : Scores by data set
+
+    Returns
+    -------
+    pandas Styler
+    """
+    verdicts = judge(tables)
+    survives = holm(verdicts)
+    rows = [
+        {"gain over labels alone": title}
+        | {PEOPLE[d]: f"{verdicts[d, arm].gain:+.3f}" + " *" * survives[d, arm] for d in tables}
+        for arm, title in TITLES_SHORT.items()
+    ]
+    luck = {d: compare(t, "plain_again", "plain").gain for d, t in tables.items()}
+    rows.append({"gain over labels alone": "only another seed"}
+                | {PEOPLE[d]: f"{gain:+.3f}" for d, gain in luck.items()})  # fmt: skip
+    return score_table(rows, caption=(
+        "Gain in macro-F1: mean over athletes of macro-F1 over the classes that each performs, "
+        "with its 95 % interval over athletes and models. * stands after Holm's correction for all "
+        "questions of the study."
+    ))  # fmt: skip
+
+
+def budget(levels: Mapping[str, pd.DataFrame]):
+    """Macro-F1 against the number of labelled athletes, a panel a data set.
+
+    Parameters
+    ----------
+    levels : title → columns arm, athletes, estimate, low, high
 
     Returns
     -------
     fig
     """
-    fig, axes = figure(1, len(gains), 3.7, sharey=True, squeeze=False)
-    for ax, (title, frame) in zip(axes[0], gains.items(), strict=True):
-        _gains_by_count(ax, frame, np.unique(frame["athletes"]), worth)
-        ax.set(title=title, xlabel="labelled athletes")
-    axes[0, 0].set(ylabel="gain over plain (macro-F1)")
-    _legend_below(fig, axes[0, 0])
-    return fig
-
-
-def _by_count(ax, frame: pd.DataFrame, ticks: np.ndarray) -> None:
-    names = list(dict.fromkeys(frame["arm"]))
-    for i, name in enumerate(names):
-        part = frame[frame["arm"] == name]
-        color, marker = ARMS.get(name, TEACHER)
-        # Side by side, so that no interval hides another.
-        x = np.searchsorted(ticks, part["athletes"]) + 0.08 * (i - (len(names) - 1) / 2)
-        ax.errorbar(x, part["estimate"], yerr=_reach(part), fmt=f"{marker}-", color=color, ms=7,
-                    mec="white", lw=1.6, label=name)  # fmt: skip
-    ax.set_xticks(range(len(ticks)), ticks)
-    ax.set(xlabel="labelled training athletes", xlim=(-0.5, len(ticks) - 0.5))
-
-
-def _gains_by_count(ax, frame: pd.DataFrame, ticks: np.ndarray, worth: float) -> None:
-    _by_count(ax, frame, ticks)
-    ax.axhline(0, color=INK, lw=1)
-    ax.axhspan(-worth, worth, color=GREY, alpha=0.2, lw=0)
-
-
-def surface(gain: pd.DataFrame):
-    """Gain over the plain student for each α (rows) and τ (columns), as a heat map.
-
-    Parameters
-    ----------
-    gain : index α, columns τ, macro-F1
-
-    Returns
-    -------
-    fig
-    """
-    fig, ax = figure(height_in=1.4 + 0.55 * len(gain))
-    top = max(0.005, np.abs(gain.to_numpy()).max())
-    image = ax.imshow(gain, cmap="PuOr", vmin=-top, vmax=top, aspect="auto")
-    for (i, j), value in np.ndenumerate(gain.to_numpy()):
-        color = "white" if abs(value) > 0.7 * top else INK
-        ax.text(j, i, f"{value:+.3f}", ha="center", va="center", color=color)
-    ax.set_xticks(range(gain.shape[1]), [f"{tau:g}" for tau in gain.columns])
-    ax.set_yticks(range(len(gain)), [f"{alpha:g}" for alpha in gain.index])
-    ax.set(xlabel="temperature τ", ylabel="weight α")
-    ax.spines[:].set_visible(False)
-    fig.colorbar(image, ax=ax, label="gain over plain (macro-F1)")
-    return fig
-
-
-def pareto(students: pd.DataFrame, teacher: pd.Series, margin: float):
-    """Macro-F1 against parameters and against microseconds a window.
-
-    Parameters
-    ----------
-    students : columns arm, parameters, us_256 (a window in a batch of 256), estimate, low, high
-    teacher : the same without arm
-    margin : of non-inferiority, drawn below the teacher
-
-    Returns
-    -------
-    fig
-    """
-    fig, axes = figure(1, 2, 3.8, sharey=True)
-    labels = {"parameters": "parameters", "us_256": "µs a window, 256 at once, one thread"}
-    for ax, (x, label) in zip(axes, labels.items(), strict=True):
-        for i, (arm, part) in enumerate(students.groupby("arm", sort=False)):
-            color, marker = ARMS[arm]
-            ax.errorbar(part[x] * (1 + 0.05 * i), part["estimate"], yerr=_reach(part),
-                        fmt=f"{marker}-", color=color, ms=7, mec="white", lw=1.3,
-                        label=arm)  # fmt: skip
-        color, marker = TEACHER
-        ax.errorbar(teacher[x], teacher["estimate"], yerr=_reach(teacher), fmt=marker, color=color,
-                    ms=9, mec="white", label="teacher")  # fmt: skip
-        ax.axhline(teacher["estimate"], color=color, lw=1, ls=":")
-        ax.axhspan(teacher["estimate"] - margin, teacher["estimate"], color=color, alpha=0.15, lw=0)
-        ax.set_xlabel(label)
-    axes[1].set(xlim=(0, None))
-    axes[0].set(xscale="log", ylabel="macro-F1, new athletes")
-    _legend_below(fig, axes[0])
-    return fig
-
-
-def noise(levels: pd.DataFrame):
-    """Macro-F1 of both students and of the teacher against the share of wrong training labels.
-
-    Parameters
-    ----------
-    levels : columns arm, share (%), estimate, low, high
-
-    Returns
-    -------
-    fig
-    """
-    fig, ax = figure(height_in=3.5)
-    for i, (arm, part) in enumerate(levels.groupby("arm", sort=False)):
-        color, marker = ARMS.get(arm, TEACHER)
-        ax.errorbar(part["share"] + 0.5 * (i - 1), part["estimate"], yerr=_reach(part), label=arm,
-                    fmt=f"{marker}-", color=color, ms=7, mec="white", lw=1.6)  # fmt: skip
-    ax.set(xlabel="training labels that are wrong (%)", ylabel="macro-F1, new athletes")
-    _legend_below(fig, ax)
-    return fig
+    return small_multiples(levels, interval_curve, height_in=2.9, share=(), x="athletes",
+                           xlabel="labelled training athletes (the last: all)", ylabel="macro-F1",
+                           accent=("labels and teacher",))  # fmt: skip
 
 
 def identity(curves: pd.DataFrame):
@@ -228,33 +210,43 @@ def identity(curves: pd.DataFrame):
 
     Parameters
     ----------
-    curves : index α; columns ``two targets``, ``one target``, ``constant``, bpm²
+    curves : index α; columns ``two targets``, ``one target``, ``constant``
 
     Returns
     -------
-    fig; a low one that says so where there is no heart rate
+    fig
     """
-    if curves.empty:
-        return nothing("This data set has no heart rate to predict.")
     fig, ax = figure(height_in=3.3)
-    ax.plot(curves.index, curves["two targets"], color=BLUE, lw=5, alpha=0.35,
-            label="α·MSE(s, t) + (1 − α)·MSE(s, y)")  # fmt: skip
     total = curves["one target"] + curves["constant"]
-    ax.plot(curves.index, total, color=BLUE, lw=1.5, ls="--", label="sum of the two below")
-    ax.plot(curves.index, curves["one target"], color=GREEN, lw=2, label="MSE(s, αt + (1 − α)y)")
-    ax.plot(curves.index, curves["constant"], color=ORANGE, lw=2, ls="-.",
-            label="α(1 − α)·MSE(t, y): the student cannot change it")  # fmt: skip
-    ax.set(xlabel="weight of the teacher α", ylabel="bpm²", ylim=(0, None))
-    ax.legend(fontsize="small")
+    ax.plot(curves.index, curves["two targets"], color=ACCENT, lw=6, alpha=0.3)
+    ax.plot(curves.index, total, color=ACCENT, lw=1.5, ls="--")
+    ends = {"both sides": (1.0, total.iloc[-1], ACCENT)}
+    for name, color in (("one target", QUIET), ("constant", HARM)):
+        ax.plot(curves.index, curves[name], color=color, lw=2)
+        ends[name] = (1.0, curves[name].iloc[-1], color)
+    ax.set(xlabel="weight of the teacher α", ylabel="squared error", ylim=(0, None))
+    ax.set_title("Two targets are one smoothed target and a constant")
+    end_labels(ax, ends)
     return fig
 
 
-def _reach(part) -> np.ndarray:
-    """Error bars (2, n); an estimate may lie a rounding error outside its own interval."""
-    below, above = part["estimate"] - part["low"], part["high"] - part["estimate"]
-    return np.maximum(np.array([below, above], dtype=float).reshape(2, -1), 0)
+def bounded(errors: pd.DataFrame):
+    """What a student's error costs under three losses, for one error of the teacher.
 
+    Parameters
+    ----------
+    errors : index error of the student; a column a loss, the first in the accent colour
 
-def _legend_below(fig, ax) -> None:
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4,
-               fontsize="small")  # fmt: skip
+    Returns
+    -------
+    fig
+    """
+    fig, ax = figure(height_in=3.3)
+    ends = {}
+    for name, color in zip(errors.columns, (ACCENT, QUIET, HARM), strict=False):
+        ax.plot(errors.index, errors[name], color=color, lw=2)
+        ends[name] = (errors.index[-1], errors[name].iloc[-1], color)
+    ax.set(xlabel="error of the student", ylabel="loss")
+    ax.set_title("The bound pulls only where the student is worse than its teacher")
+    end_labels(ax, ends)
+    return fig

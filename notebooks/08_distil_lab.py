@@ -1,0 +1,259 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 8 · Distilling the student: the lab
+#
+# **The experiment.** Students of one size and one recipe, which differ only in what they are told:
+# labels, a teacher's soft answers, or both; with all training athletes labelled, with eight, or with wrong
+# labels. The lesson of chapter 8 tells why; this page shows every arm.
+#
+# `accepted` reads the tables in `results/`. `quick` recomputes the first fold of one data set, with
+# short trainings; `full` recomputes everything. The command is always the same:
+#
+# `sportsml run 08_distil_lab -p dataset swimming -p profile full`
+
+# %% tags=["imports"]
+import numpy as np
+import pandas as pd
+import torch
+
+from sportsml_lite.evaluate import athlete_values, compare, holm, mean
+from sportsml_lite.losses import bounded_loss, mixed_target
+from sportsml_lite.plots import distil as figures
+from sportsml_lite.plots import style
+from sportsml_lite.plots.grammar import (
+    interval_rows,
+    paired_scatter,
+    score_table,
+    small_multiples,
+)
+from sportsml_lite.protocol import margin
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
+from sportsml_lite.studies import distil, runner
+
+style.use()
+
+# %% tags=["parameters"]
+dataset = "simulated"  # name or path: swimming, actes, simulated(_b) or a folder
+data_dir = ""  # path: folder of your own tables, or the one that holds the data set
+seed = 0  # 0 to 1000000: added to every job's own seed
+profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recompute
+alpha = 0.5  # share, 0 to 1: weight of the teacher's answers (quick and full)
+tau = 2.0  # 0.1 to 50: temperature of the soft answers (quick and full)
+
+# %% tags=["hide-input"]
+check_values("08_distil_lab", globals())
+torch.set_num_threads(1)
+names = distil.STUDY.datasets if profile == "accepted" else (dataset,)
+changed = {
+    k: v
+    for k, v, usual in (("alpha", alpha, distil.ALPHA), ("tau", tau, distil.TAU))
+    if v != usual
+}
+tables = {
+    name if name in distil.STUDY.datasets else "your data": runner.table(
+        distil.STUDY,
+        runner.Options(name, data_dir, seed, profile, changed),
+        workers=2 if profile == "full" else 1,
+    )
+    for name in names
+}
+arms = [a for a in distil.ARMS if any(a in set(t["arm"]) for t in tables.values())]
+rule = margin("macro_f1")
+verdicts = distil.judge(tables)
+survives = holm(verdicts)
+
+# %% tags=["check"]
+first = next(iter(tables.values()))
+record("smallest", rule.smallest_effect, digits=2)
+record("harm", rule.harm, digits=2)
+record("asked", len(verdicts))
+record("stand", sum(survives.values()))
+record(
+    "tested",
+    "; ".join(
+        f"{name}: {t['athlete'].nunique()} athletes, "
+        f"{len(t[['partition', 'fold']].drop_duplicates())} models an arm"
+        for name, t in tables.items()
+    ),
+)
+
+# %% [markdown]
+# ## The arms
+#
+# Every arm runs on all folds of all partitions of the athletes, each job with a seed of its own
+# ({glue:text}`tested`). Two arms of a comparison share architecture, first weights, windows, order of
+# batches and steps. The teacher is the ensemble that chapter 7 chooses, averaged over the recording's
+# symmetries; it learns from the same labels as its student. Validation athletes are labelled, and
+# rightly, in every arm. The eight labelled athletes are one choice a fold, by name, and an interval does
+# not contain that luck.
+
+# %% tags=["hide-input"]
+score_table(
+    [
+        {
+            "arm": distil.TITLES[name],
+            "α": "–" if arm.teacher else f"{arm.alpha:g}",
+            "labelled": arm.n_labelled or "all",
+            "wrong labels": f"{100 * arm.noise:.0f} %",
+        }
+        | {
+            d: mean(t, name) if name in set(t["arm"]) else "–"
+            for d, t in tables.items()
+        }
+        for name, arm in ((a, distil.ARMS[a]) for a in arms)
+    ],
+    digits=3,
+    caption="Mean over athletes of macro-F1 over the classes that each performs, with its 95 % "
+    "interval over athletes and models.",
+)
+
+# %% [markdown]
+# ## The questions
+#
+# The study asks {glue:text}`asked` questions on this page, an arm against the one with the same labels and
+# no teacher. {glue:text}`stand` of the gains differ from 0 after Holm's correction for that many. Below
+# {glue:text}`smallest` nothing is worth naming; an athlete counts as harmed from a loss of {glue:text}`harm` on,
+# and the last column tells how many a mere change of seed harms.
+
+# %% tags=["hide-input"]
+null = {d: compare(t, "plain_again", "plain") for d, t in tables.items()}
+score_table(
+    [
+        {
+            "data": d,
+            "arm": distil.TITLES[arm],
+            "gain": c.gain,
+            "verdict": c.verdict,
+            "Holm": survives[d, arm],
+            "harmed": f"{c.harmed} of {c.athletes}",
+            "by seed alone": null[d].harmed,
+        }
+        for (d, arm), c in verdicts.items()
+    ],
+    digits=3,
+    caption="Paired gain in macro-F1 (over the classes that each athlete performs).",
+)
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same gains, with the arm that differs by its seed alone (grey). Bars: 95 % intervals over athletes and models; grey band: too small to name.", "name": "fig-distil-gains"}, "image": {"alt": "For each data set a row an arm, its gain over the arm without teacher as a dot with an interval around zero."}}
+own = [a for a in distil.QUESTIONS if not a.startswith("teacher")]
+panels = {
+    d: {distil.TITLES[a]: verdicts[d, a].gain for a in own if (d, a) in verdicts}
+    | {"another seed": null[d].gain}
+    for d in tables
+}
+small_multiples(
+    panels,
+    interval_rows,
+    height_in=3.2,
+    band=rule.smallest_effect,
+    spec="+.3f",
+    accent=[distil.TITLES[a] for a in own],
+    xlabel="gain in macro-F1 over labels alone",
+)
+
+# %% [markdown]
+# ## How many labels?
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Macro-F1 on new athletes with eight and with all training athletes labelled. Band: 95 % interval of the student with labels and teacher.", "name": "fig-distil-budget"}, "image": {"alt": "For each data set lines of the teacher and of the students from eight labelled athletes to all of them."}}
+figures.budget({d: distil.by_labels(t) for d, t in tables.items()})
+
+# %% [markdown]
+# ## Athlete by athlete
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Macro-F1 of each athlete (mean over models) under the plain and the distilled student, all labelled. Orange: harmed; band: within the margin of harm.", "name": "fig-distil-athletes"}, "image": {"alt": "For each data set dots of the athletes around the diagonal on which both students are equal."}}
+small_multiples(
+    {
+        d: (athlete_values(t, "plain"), athlete_values(t, "distilled"))
+        for d, t in tables.items()
+    },
+    paired_scatter,
+    height_in=3.4,
+    share=(),
+    harm=rule.harm,
+    xlabel="labels alone",
+    ylabel="labels and teacher",
+)
+
+# %% [markdown]
+# ## Like the teacher, and how sure the teacher is
+#
+# Fidelity is the share of test windows on which student and teacher prefer the same class. The teacher's
+# confidence is its mean probability of that class. The constant is $H(T)/H(T, S)$, the part of the soft
+# loss that no student can remove, over the windows of new athletes.
+
+# %% tags=["hide-input"]
+rows = []
+for d, t in tables.items():
+    part = t[t["arm"] == "plain"].groupby("metric")["value"].sum()
+    rows.append(
+        {
+            "data": d,
+            "fidelity, labels alone": mean(t, "plain", "fidelity").estimate,
+            "with teacher": mean(t, "distilled", "fidelity").estimate,
+            "teacher's confidence, training": mean(
+                t, "teacher", "confidence_train"
+            ).estimate,
+            "new athletes": mean(t, "teacher", "confidence").estimate,
+            "constant": part["entropy"] / part["cross_entropy"],
+        }
+    )
+score_table(rows, caption="Means over athletes.")
+
+# %% [markdown]
+# ## A number in place of a class
+#
+# For squared errors, distilling is training on one smoothed target (an identity, asserted here on random
+# numbers). A *teacher-bounded* loss {footcite:p}`chen2017` does something else: it learns from the truth
+# and adds a pull only where the student is worse than its teacher. Both are shown as losses; no model of
+# this book is judged by them. A third way, predicting a distribution over bins, needs soft bins to be
+# judged fairly {footcite:p}`imani2018`, and is left out.
+
+# %% tags=["hide-input"]
+s, t, y = np.random.default_rng(seed).normal(size=(3, 500))
+curves = pd.DataFrame(
+    {
+        a: {
+            "two targets": np.mean(a * (s - t) ** 2 + (1 - a) * (s - y) ** 2),
+            "one target": np.mean((s - mixed_target(t, y, a)) ** 2),
+            "constant": a * (1 - a) * np.mean((t - y) ** 2),
+        }
+        for a in np.linspace(0, 1, 21)
+    }
+).T
+sides = curves["two targets"] - curves["one target"] - curves["constant"]
+assert np.abs(sides).max() < 1e-12
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Both sides of the identity on 500 random triples of student, teacher and truth.", "name": "fig-distil-identity"}, "image": {"alt": "Curves against the weight of the teacher: the loss with two targets lies on the sum of the loss with one mixed target and a constant arch."}}
+figures.identity(curves)
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Loss of one window against the student's error, where the teacher errs by 1. α and the weight of the bound are one half.", "name": "fig-distil-bounded"}, "image": {"alt": "Three parabolas; the bounded loss jumps above the plain one where the student's error is larger than the teacher's."}}
+errors = torch.linspace(-2, 2, 201).double()
+one, zero = torch.ones(1).double(), torch.zeros(1).double()
+figures.bounded(
+    pd.DataFrame(
+        {
+            "bounded": [
+                bounded_loss(e[None], one, zero, 0.5, 0.0).item() for e in errors
+            ],
+            "plain": errors**2,
+            "smoothed": (errors - 0.5) ** 2 + 0.25,
+        },
+        errors.numpy(),
+    )
+)
+
+# %% [markdown]
+# ## References
+#
+# ```{footbibliography}
+# ```
