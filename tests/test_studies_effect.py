@@ -47,7 +47,7 @@ def _rated(data):
 def test_every_arm_is_judged_on_all_sessions_of_the_test_athletes(data, split, scores):
     table = data.tables["effect"]
     wanted = pd.Series(table.athlete).value_counts()
-    for _, part in scores[scores["metric"] != "mae_after"].groupby(["arm", "metric"]):
+    for _, part in scores[scores["metric"].isin(study.METRICS)].groupby(["arm", "metric"]):
         assert set(part["athlete"]) == set(split.test)
         assert (part.set_index("athlete")["n"] == wanted[part["athlete"]].to_numpy()).all()
 
@@ -94,6 +94,15 @@ def test_first_sessions_have_no_past_and_the_floor_is_the_noise(scores):
     assert (first("athlete_mean") == first("mean")).all()
     floor = evaluate.mean(scores, "floor", "mse").estimate
     assert floor == pytest.approx(0.09, abs=0.02)
+
+
+def test_the_responder_factor_stands_in_the_table_and_in_no_table_of_features(data, scores):
+    part = scores[scores["metric"] == "responder"].set_index("athlete")["value"]
+    hidden = data.hidden.assign(athlete=data.sessions.set_index("session_id")["athlete_id"])
+    truth = hidden.groupby("athlete")["responder"].first()
+    assert (part == truth[part.index]).all()
+    X = data.tables["effect"].X
+    assert not any(np.allclose(X[:, j], hidden["responder"]) for j in range(X.shape[1]))
 
 
 def test_hindsight_leaves_no_mean_residual(scores):
