@@ -25,8 +25,9 @@ from torch.nn import functional as F
 from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.models import LSTMTeacher, Student, count_parameters
 from sportsml_lite.prepare.tasks import MIRRORED
-from sportsml_lite.training.folds import MOTION, SECONDS, microseconds
-from sportsml_lite.training.sequences import Plan, Sequences, WindowData, fit_windows, outputs_of
+from sportsml_lite.training import Sequences, TrainConfig, TrainData, outputs_of
+from sportsml_lite.training.networks import MOTION, SECONDS, latency_us
+from sportsml_lite.training.trainer import fit
 
 # Name: channels, samples, classes, stride of the student, sizes, further symmetries of the window.
 TASKS = {
@@ -47,7 +48,7 @@ def windows_of(channels, samples, classes, symmetries):
     )
     few = part.take(torch.arange(64))
     signs = torch.tensor([(1,) * channels, *symmetries], dtype=torch.float32)
-    return WindowData(part, few, signs, None, classes)
+    return TrainData(part, few, signs, None, classes)
 
 
 def teacher_of(channels, classes, sizes):
@@ -145,16 +146,17 @@ def one_epoch(name, turns):
     soft = outputs_of(teacher, data.train, data.signs)
     asker = AskEachStep(teacher, data.signs, loss)
 
-    def seen():
+    def seen(channels):
         student = Seen(channels, classes, width, stride=stride)
         student.asker = asker
         return student
 
-    def usual():
+    def usual(channels):
         return Student(channels, classes, width, stride=stride)
 
     def run(build, loss, soft, epochs):
-        fit_windows(build, data, 0, Plan(steps=epochs * EPOCH, checks=epochs), loss, soft)
+        config = TrainConfig(max_epochs=epochs, steps_per_epoch=EPOCH, batch_size=64)
+        fit(build, data, 0, config, loss, soft)
 
     students = {
         "plain": partial(run, usual, Hard(), None),
@@ -201,7 +203,7 @@ def in_use(name, turns):
                 folded = Folded(model.requires_grad_(False), samples)
                 largest = max(largest, (folded(X) - model(X)).abs().max().item())
                 forms[2] = frozen(folded.eval(), X), X
-            spent = [microseconds(*form, 20 * turns) if form else None for form in forms]
+            spent = [latency_us(*form, 20 * turns) if form else None for form in forms]
             times = ["–" if t is None else f"{np.median(t):.0f} ({t.min():.0f})" for t in spent]
         print(f"{n:12}{size:11,}{4 * size / 1000:7.1f}{size / 1000:9.1f}"
               + "".join(f"{time_:>14}" for time_ in times))  # fmt: skip

@@ -12,6 +12,7 @@ and the processor's own time, which a busy machine disturbs less; ratios are of 
 import os
 import statistics
 import sys
+import tempfile
 import time
 from functools import partial
 from unittest.mock import patch
@@ -23,8 +24,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from sportsml_lite.models import MLP
-from sportsml_lite.training import Recipe, examples, fit, fit_many, stacked
-from sportsml_lite.training.regressor import make_trainer
+from sportsml_lite.training import TrainConfig, examples, fit_many, stacked
+from sportsml_lite.training.trainer import fit, make_trainer
 
 ROWS, VALIDATION, FEATURES = 7000, 1500, 12
 SEEDS = range(10)
@@ -59,9 +60,9 @@ class SameOrder:
 def plain(data, seed, epochs):
     """The plain recipe; returns the network and its validation MSE after each epoch."""
     torch.manual_seed(seed)
-    model = MLP(FEATURES).to(data.X.dtype)
+    model = MLP(FEATURES).to(data.train.X.dtype)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    rows = TensorDataset(data.X, data.y)
+    rows = TensorDataset(data.train.X, data.train.y)
     loader = DataLoader(rows, batch_size=32, sampler=SameOrder(len(rows), seed))
     curve = []
     for _ in range(epochs):
@@ -71,7 +72,7 @@ def plain(data, seed, epochs):
             loss.backward()
             optimizer.step()
         with torch.no_grad():
-            curve.append(nn.functional.mse_loss(model(data.X_val), data.y_val).item())
+            curve.append(nn.functional.mse_loss(model(data.validation.X), data.validation.y).item())
     return model, curve
 
 
@@ -88,7 +89,7 @@ class Usual(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch, batch_idx):
-        self.log("val_mse", nn.functional.mse_loss(self.model(batch[0]), batch[1]))
+        self.log("val_loss", nn.functional.mse_loss(self.model(batch[0]), batch[1]))
 
     def configure_optimizers(self):
         return torch.optim.AdamW(self.parameters(), lr=1e-3)
@@ -97,9 +98,13 @@ class Usual(lightning.LightningModule):
 def usual_lightning(data, seed, epochs):
     """Lightning with a ``DataLoader``."""
     torch.manual_seed(seed)
-    train, val = TensorDataset(data.X, data.y), TensorDataset(data.X_val, data.y_val)
+    train, val = (
+        TensorDataset(data.train.X, data.train.y),
+        TensorDataset(data.validation.X, data.validation.y),
+    )
     loaders = DataLoader(train, batch_size=32, shuffle=True), DataLoader(val, batch_size=VALIDATION)
-    make_trainer(Recipe(max_epochs=epochs)).fit(Usual(), *loaders)
+    with tempfile.TemporaryDirectory() as folder:
+        make_trainer(TrainConfig(max_epochs=epochs), folder).fit(Usual(), *loaders)
 
 
 def gradient_by_vmap(weights, X, y):
@@ -160,17 +165,17 @@ def time_to_target(data, turns):
         (ours,) = fit_many(MLP, data, [seed])  # stops early: as many epochs for the plain loop
         curve = plain(data, seed, len(ours.history))[1]
         target = 1.01 * min(curve)
-        errors = {"plain": curve, "ours": ours.history["val_mse"]}
+        errors = {"plain": curve, "ours": ours.history["val_loss"]}
         needed[seed] = {who: _first(each, target) for who, each in errors.items()}
         print(f"seed {seed}: target {target:.4f}; epochs to it {needed[seed]}")
     times = in_turns(
         {
             "plain loop": lambda: [plain(data, s, needed[s]["plain"]) for s in seeds],
             "ours, fit_many with one seed": lambda: [
-                fit_many(MLP, data, [s], Recipe(max_epochs=needed[s]["ours"])) for s in seeds
+                fit_many(MLP, data, [s], TrainConfig(max_epochs=needed[s]["ours"])) for s in seeds
             ],
             "ours, fit (Lightning)": lambda: [
-                fit(MLP, data, s, Recipe(max_epochs=needed[s]["ours"])) for s in seeds
+                fit(MLP, data, s, TrainConfig(max_epochs=needed[s]["ours"])) for s in seeds
             ],
         },
         turns,
@@ -199,10 +204,10 @@ def one_epoch(data, turns):
 
     cases = {
         "plain loop": of(lambda n: plain(data, 0, n)),
-        "ours, fit (Lightning)": of(lambda n: fit(MLP, data, 0, Recipe(max_epochs=n))),
+        "ours, fit (Lightning)": of(lambda n: fit(MLP, data, 0, TrainConfig(max_epochs=n))),
         "Lightning as usual, DataLoader": of(lambda n: usual_lightning(data, 0, n)),
         "ours, fit_many with one seed": of(
-            lambda n: fit_many(MLP, data, [0], Recipe(max_epochs=n))
+            lambda n: fit_many(MLP, data, [0], TrainConfig(max_epochs=n))
         ),
     }
     flat = {(name, n): run for name, runs in cases.items() for n, run in runs.items()}
@@ -221,10 +226,10 @@ def one_epoch(data, turns):
 
 def ten_seeds(data, turns):
     """Ten seeds at once against one after the other, for a fixed number of epochs."""
-    recipe = Recipe(max_epochs=EPOCHS)
+    config = TrainConfig(max_epochs=EPOCHS)
 
     def many():
-        return fit_many(MLP, data, SEEDS, recipe)
+        return fit_many(MLP, data, SEEDS, config)
 
     def with_gradient(replacement):
         with patch.object(stacked, "gradient", replacement):
@@ -232,7 +237,7 @@ def ten_seeds(data, turns):
 
     cases = {
         "ours, fit_many": many,
-        "ten fits in turn (Lightning, ours)": lambda: [fit(MLP, data, s, recipe) for s in SEEDS],
+        "ten fits in turn (Lightning, ours)": lambda: [fit(MLP, data, s, config) for s in SEEDS],
         "ten plain loops": lambda: [plain(data, s, EPOCHS) for s in SEEDS],
         "fit_many, autograd for the gradient": lambda: with_gradient(gradient_by_autograd),
         "fit_many, torch.vmap for the gradient": lambda: with_gradient(gradient_by_vmap),
@@ -248,7 +253,7 @@ def ten_seeds(data, turns):
 def largest_difference():
     """Largest difference of any weight: ten seeds stacked against ten plain loops, in float64."""
     data = regression(torch.float64)
-    many = fit_many(MLP, data, SEEDS, Recipe(max_epochs=3))
+    many = fit_many(MLP, data, SEEDS, TrainConfig(max_epochs=3))
     pairs = [(one, plain(data, one.seed, one.best_epoch)[0]) for one in many]
     return max(
         (a - b).abs().max().item()
