@@ -144,3 +144,24 @@ def test_only_the_honest_way_of_looking_back_stands_still_when_the_future_change
     assert found.moved["calendar week"] == 3  # Monday to Wednesday of the week of the turn
     assert found.moved["centred"] == 14
     assert found.before == (found.days < found.turn).sum()
+    assert study.look_ahead(sessions.assign(start=pd.NaT)) is None
+
+
+def test_the_impulse_of_a_mean_is_smaller_where_a_session_is_uneven():
+    athletes = pd.DataFrame(
+        {"athlete_id": ["a"], "sex": ["m"], "age_y": [30.0], "hr_rest_bpm": [50.0],
+         "hr_max_bpm": [200.0]}
+    )  # fmt: skip
+    sessions = pd.DataFrame({"session_id": ["even", "hard"], "athlete_id": "a"})
+    t = np.arange(3600.0)
+    even, hard = np.full(3600, 162.5), np.where(t < 1800, 132.5, 192.5)
+    streams = pd.concat(
+        [pd.DataFrame({"session_id": name, "t_s": t, "hr_bpm": hr})
+         for name, hr in (("even", even), ("hard", hard))], ignore_index=True,
+    )  # fmt: skip
+    owner = sessions.set_index("session_id")["athlete_id"]
+    data = Data(_rows(), streams, owner, "", athletes, sessions)
+    found = study.impulses(data)
+    assert found["trimp_mean"].round(1).tolist() == [121.6, 121.6]
+    assert found["trimp_stream"].round(1).tolist() == [121.6, 143.4]
+    assert study.impulses(_data(_rows())).empty

@@ -187,7 +187,7 @@ def impulses(loads: pd.DataFrame):
     return fig
 
 
-def look_ahead(found: LookAhead):
+def look_ahead(found: LookAhead | None):
     """One athlete's recent load before and after somebody changed the future.
 
     Parameters
@@ -196,8 +196,10 @@ def look_ahead(found: LookAhead):
 
     Returns
     -------
-    fig
+    fig; a low one that says so where there is nothing to look back at
     """
+    if found is None:
+        return nothing("The sessions of this data set have no dates: there is no past to sum up.")
     fig, axes = figure(len(found.curves), 1, 1.9 * len(found.curves), sharex=True, squeeze=False)
     for ax, (way, (before, after)) in zip(axes[:, 0], found.curves.items(), strict=True):
         ax.plot(found.days, after, "o-", color=ACCENT, ms=4, lw=1.6)

@@ -305,6 +305,30 @@ def _uptake(streams, athletes, owner: pd.Series) -> Rows:
     return Rows(X, every["vo2_ml_kg_min"].to_numpy(float), athlete, None, "vo2")
 
 
+# --- loads ---------------------------------------------------------------------------------------
+
+
+def impulses(data: Data) -> pd.DataFrame:
+    """TRIMP of each recorded session, by the second and of its mean heart rate.
+
+    Returns
+    -------
+    a row a session: trimp_stream, trimp_mean, reserve_sd (spread of the reserve); none where there
+    is no heart rate by the second
+    """
+    columns = ["trimp_stream", "trimp_mean", "reserve_sd"]
+    if not len(data.streams):
+        return pd.DataFrame(columns=columns, dtype=float)
+    loads = prepare.stream_loads(data.streams, data.sessions, data.athletes)
+    reserve = pd.Series(prepare.stream_reserve(data.streams, data.sessions, data.athletes))
+    own = reserve.groupby(data.streams["session_id"].to_numpy())
+    sex = data.athletes.set_index(data.athletes["athlete_id"].astype(str))["sex"]
+    sex = sex.loc[data.owner.loc[loads.index]].to_numpy(dtype=object)
+    by_mean = prepare.trimp(loads["minutes"], own.mean().loc[loads.index], sex)
+    loads = loads.assign(trimp_mean=by_mean, reserve_sd=own.std())
+    return loads.rename(columns={"trimp": "trimp_stream"})[columns]
+
+
 # --- what looks ahead ----------------------------------------------------------------------------
 
 
@@ -324,17 +348,12 @@ class LookAhead:
     before: int
 
 
-def look_ahead(sessions: pd.DataFrame) -> LookAhead:
-    """Change the future and see whether the past moves.
-
-    Raises
-    ------
-    UserError if no session has a start and a duration
-    """
+def look_ahead(sessions: pd.DataFrame) -> LookAhead | None:
+    """Change the future and see whether the past moves; None where sessions have no dates."""
     known = sessions["start"].notna() & sessions["duration_s"].notna()
     line = sessions[known].sort_values(["athlete_id", "start"], ignore_index=True)
     if not len(line):
-        raise UserError("sessions: none has a start and a duration; there is no past to sum up")
+        return None
     load = line["duration_s"] / 60
     middle = line["start"].median().normalize()
     turn = middle + pd.Timedelta(days=3 - middle.weekday())  # a Thursday
