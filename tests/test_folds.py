@@ -346,7 +346,7 @@ def test_sizes_go_with_the_kind_of_windows_and_the_profile():
     assert quick.student.steps < MOTION.student.steps / 2
     for config in (MOTION, SECONDS):
         assert (config.teacher.schedule, config.teacher.clip) == ("cosine", 1.0)
-        assert config.teacher.steps == 600 and config.networks == 3
+        assert config.teacher.steps == 600 and config.networks == 2
 
 
 def test_latency_are_those_of_a_window_in_a_call_of_all():

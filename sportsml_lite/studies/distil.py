@@ -4,8 +4,7 @@ The teacher is the ensemble that chapter 7 chooses. Two students of a comparison
 size, first weights, windows, order of batches and steps; what differs is what they are told.
 **Few labels.** Some training athletes are labelled, and teacher and student learn from these;
 ``others`` also has the other athletes' windows, with the teacher's answers in place of labels.
-**Wrong labels.** A share of the training windows gets another class by chance, for both.
-Validation athletes are labelled, and rightly, in every arm.
+Validation athletes are labelled in every arm.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from sportsml_lite.training.networks import (
 )
 
 ALPHA, TAU = 0.5, 2.0  # fixed before anything ran, and not tuned
-FEW, WRONG = 8, 0.4  # labelled athletes; share of wrong labels
+FEW = 8  # labelled athletes
 ATHLETES = {"full": (200, 4), "quick": (60, 2)}  # simulated: how many, and sessions of each
 
 
@@ -44,7 +43,7 @@ class Arm:
 
     teacher : the teacher itself answers; alpha : weight of its answers in a student's loss
     n_labelled : labelled training athletes, 0 for all; others : the rest too, without labels
-    noise : share of the training labels that are wrong; shift : added to the job's seed
+    shift : added to the job's seed
     """
 
     teacher: bool = False
@@ -52,13 +51,7 @@ class Arm:
     tau: float = TAU
     n_labelled: int = 0
     others: bool = False
-    noise: float = 0.0
     shift: int = 0
-
-    @property
-    def labels(self) -> tuple[int, float]:
-        """What its labels are: two arms with the same ones have the same teacher."""
-        return self.n_labelled, self.noise
 
 
 ARMS = {
@@ -71,9 +64,6 @@ ARMS = {
     "distilled_8": Arm(alpha=ALPHA, n_labelled=FEW),
     "others_8": Arm(alpha=ALPHA, n_labelled=FEW, others=True),
     "teacher_8": Arm(teacher=True, n_labelled=FEW),
-    "plain_noise": Arm(noise=WRONG),
-    "distilled_noise": Arm(alpha=ALPHA, noise=WRONG),
-    "teacher_noise": Arm(teacher=True, noise=WRONG),
 }
 TITLES = {
     "plain": "labels alone",
@@ -85,9 +75,6 @@ TITLES = {
     "distilled_8": "8 labelled: labels and teacher",
     "others_8": "8 labelled: the others' windows too",
     "teacher_8": "8 labelled: the teacher",
-    "plain_noise": "40 % wrong: labels alone",
-    "distilled_noise": "40 % wrong: labels and teacher",
-    "teacher_noise": "40 % wrong: the teacher",
 }
 PEOPLE = {"swimming": "swimmers", "actes": "riders", "simulated": "simulated runners"}
 # The rows of the lesson's table.
@@ -95,7 +82,6 @@ TITLES_SHORT = {
     "distilled": "all labelled",
     "distilled_8": "8 labelled",
     "others_8": "8 labelled, the others' windows too",
-    "distilled_noise": "40 % wrong labels",
 }
 # What the study asks: an arm, and the one that it is held against.
 QUESTIONS = {
@@ -103,10 +89,8 @@ QUESTIONS = {
     "only_distilled": "plain",
     "distilled_8": "plain_8",
     "others_8": "plain_8",
-    "distilled_noise": "plain_noise",
     "teacher": "plain",
     "teacher_8": "plain_8",
-    "teacher_noise": "plain_noise",
 }
 
 
@@ -146,12 +130,12 @@ def score(
     people = len(set(fold.train_athlete))
     arms = {name: _with(arm, options.settings) for name, arm in arms.items()}
     arms = {name: arm for name, arm in arms.items() if arm.n_labelled < people}
-    led = {arm.labels for arm in arms.values() if arm.teacher or arm.alpha}
+    led = {arm.n_labelled for arm in arms.values() if arm.teacher or arm.alpha}
     rows = []
-    for labels in dict.fromkeys(arm.labels for arm in arms.values()):
+    for labels in dict.fromkeys(arm.n_labelled for arm in arms.values()):
         room = Room.make(fold, labels, seed, config, labels in led)
         for name, arm in arms.items():
-            if arm.labels == labels:
+            if arm.n_labelled == labels:
                 found = room.teacher_rows() if arm.teacher else room.student_rows(arm)
                 rows.append(found.assign(arm=name, **_settings(arm)))
     return pd.concat(rows, ignore_index=True)
@@ -169,11 +153,8 @@ class Room:
     told: torch.Tensor | None
 
     @classmethod
-    def make(cls, fold, labels, seed, config, led):
-        """Spoil or hide labels, then train and ask the teacher where ``led``."""
-        n_labelled, noise = labels
-        if noise:
-            fold = with_wrong_labels(fold, noise, seed)
+    def make(cls, fold, n_labelled, seed, config, led):
+        """Hide labels, then train and ask the teacher where ``led``."""
         labelled = label_budget(fold, n_labelled) if n_labelled else None
         soft = told = None
         if led:
@@ -210,16 +191,6 @@ class Room:
         )
 
 
-def with_wrong_labels(fold: Fold, share: float, seed: int) -> Fold:
-    """The fold with a share of its training windows in another class, by chance."""
-    random = np.random.default_rng([seed, 8])
-    y = fold.train.y.clone()
-    rows = random.permutation(len(y))[: round(share * len(y))]
-    move = torch.from_numpy(random.integers(1, fold.n_outputs, len(rows)))
-    y[rows] = (y[rows] + move) % fold.n_outputs
-    return replace(fold, train=replace(fold.train, y=y))
-
-
 def doubted(fold: Fold, told: torch.Tensor) -> pd.DataFrame:
     """Logits of one window an athlete: answered rightly, with the most likely second class."""
     truth = torch.as_tensor(fold.windows.y)
@@ -250,22 +221,23 @@ def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Compariso
 
 
 def by_labels(scores: pd.DataFrame) -> pd.DataFrame:
-    """Macro-F1 by the number of labelled athletes: arm (a title), athletes, estimate, low, high.
+    """Macro-F1 with eight and with all training athletes labelled: index arm, a column each.
 
-    Folds may differ by an athlete in training; all labelled stands at their mean, rounded.
+    Where all are labelled nobody is left to bring windows without labels.
     """
-    known = scores[(scores["arm"] == "teacher") & (scores["metric"] == "confidence_train")]
-    everyone = round(known.groupby(["partition", "fold"])["athlete"].nunique().mean())
     titles = {"teacher": "teacher", "plain": "labels alone", "distilled": "labels and teacher",
               "others": "others' windows too"}  # fmt: skip
     arms = set(scores["arm"])
-    rows = []
-    for kind, title in titles.items():
-        for arm, athletes in ((f"{kind}_{FEW}", FEW), (kind, everyone)):
-            if arm in arms:
-                m = mean(scores, arm)
-                rows.append((title, athletes, m.estimate, m.low, m.high))
-    return pd.DataFrame(rows, columns=["arm", "athletes", "estimate", "low", "high"])
+    rows = {
+        title: [
+            mean(scores, f"{kind}_{FEW}").estimate,
+            mean(scores, kind if kind in arms else "distilled").estimate,
+        ]
+        for kind, title in titles.items()
+        if f"{kind}_{FEW}" in arms
+    }
+    columns = [f"{FEW} labelled", "all labelled"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def telling_window(scores: pd.DataFrame, *dull: str) -> tuple[str, pd.Series]:
@@ -371,7 +343,6 @@ def _settings(arm: Arm) -> dict[str, float]:
         "alpha": np.nan if arm.teacher else arm.alpha,
         "tau": arm.tau if arm.alpha else np.nan,
         "n_labelled": float(arm.n_labelled or np.nan),
-        "noise": arm.noise,
     }
 
 

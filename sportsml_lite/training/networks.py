@@ -41,8 +41,8 @@ def _steps(count: int, rate: float, epochs: int = 20) -> TrainConfig:
 
 
 # Motion at 30 Hz has more to say in a window than a watch's row a second.
-MOTION = ModelConfig(48, 64, 3, _steps(600, 2e-3), 3, 16, _steps(400, 5e-3))
-SECONDS = ModelConfig(24, 32, 2, _steps(600, 2e-3), 3, 16, _steps(300, 5e-3))
+MOTION = ModelConfig(48, 64, 3, _steps(600, 2e-3), 2, 16, _steps(400, 5e-3))
+SECONDS = ModelConfig(24, 32, 2, _steps(600, 2e-3), 2, 16, _steps(300, 5e-3))
 
 
 def config_for(fold: Fold, profile: str = "full") -> ModelConfig:
