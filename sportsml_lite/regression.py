@@ -6,12 +6,8 @@ Every function says which. Chapter 3 is the long version of this file.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 
-from sportsml_lite import schema
 from sportsml_lite.errors import UserError
 
 # --- loss, gradient, Hessian ---------------------------------------------------------------------
@@ -199,148 +195,100 @@ def largest_stable_rate(hessian) -> float:
     return 2.0 / float(np.linalg.eigvalsh(hessian)[-1])
 
 
-# --- sessions to fit -----------------------------------------------------------------------------
-
-
-def banister_trimp(minutes, hr_reserve, sex) -> np.ndarray:
-    """Training impulse of a session from its mean heart rate (Banister 1991), in TRIMP units.
-
-    ``minutes · x · 0.64 exp(1.92 x)`` for men and ``minutes · x · 0.86 exp(1.67 x)`` for women,
-    with x the fraction of the heart-rate reserve.
+def steps_to(path, minimum, share: float = 0.01) -> int | None:
+    """Steps until a descent has come within a share of its first distance to the minimum.
 
     Parameters
     ----------
-    minutes, hr_reserve : (N,) arrays, duration (min) and mean heart rate as a fraction (0–1)
-    sex : (N,) array of ``'m'`` or ``'f'``
+    path : (steps + 1, D) array, as from :func:`gradient_descent`
+    minimum : (D,) array
+    share : of the first distance; 0.01 is 1 %
 
     Returns
     -------
-    (N,) float array
-
-    Raises
-    ------
-    UserError if a sex is neither ``'m'`` nor ``'f'``
+    number of steps, or None where the path does not come so near
     """
-    odd = set(sex) - {"m", "f"}
-    if odd:
-        raise UserError(f"sex {odd.pop()!r} is unknown: TRIMP has constants for 'm' and 'f' only")
-    male = np.asarray(sex) == "m"
-    a, b = np.where(male, 0.64, 0.86), np.where(male, 1.92, 1.67)
-    return minutes * hr_reserve * a * np.exp(b * hr_reserve)
+    distance = np.linalg.norm(np.asarray(path) - minimum, axis=1)
+    near = np.flatnonzero(distance <= share * distance[0])
+    return int(near[0]) if len(near) else None
 
 
-def session_features(sessions: pd.DataFrame, athletes: pd.DataFrame) -> pd.DataFrame:
-    """A copy of ``sessions`` with ``hr_reserve`` (0–1), ``duration_h`` (h) and ``trimp``.
+def convergence(X, share: float = 0.01) -> tuple[float, float, float]:
+    r"""What the features alone say of gradient descent on the half MSE.
+
+    With :math:`\kappa = \lambda_\text{max} / \lambda_\text{min}` of the Hessian, the best fixed
+    rate :math:`2 / (\lambda_\text{min} + \lambda_\text{max})` shrinks the worst direction by
+    :math:`(\kappa - 1)/(\kappa + 1)` a step (Nocedal and Wright 2006).
 
     Parameters
     ----------
-    sessions : table with athlete_id, hr_mean_bpm, duration_s
-    athletes : table with athlete_id, sex, hr_rest_bpm, hr_max_bpm
-
-    Raises
-    ------
-    UserError naming an athlete whose maximal heart rate is not above the resting one
-    """
-    who = athletes.set_index("athlete_id").loc[sessions["athlete_id"]]
-    rest, top = who["hr_rest_bpm"].to_numpy(), who["hr_max_bpm"].to_numpy()
-    if (top <= rest).any():
-        wrong = who.index[top <= rest][0]
-        raise UserError(f"athlete {wrong!r}: hr_max_bpm is not above hr_rest_bpm; correct the two")
-    reserve = (sessions["hr_mean_bpm"].to_numpy() - rest) / (top - rest)
-    hours = sessions["duration_s"].to_numpy() / 3600
-    trimp = banister_trimp(60 * hours, reserve, who["sex"])
-    return sessions.assign(hr_reserve=reserve, duration_h=hours, trimp=np.asarray(trimp))
-
-
-def simulate_effects(n_athletes: int, n_sessions: int, noise_sd: float, seed: int) -> pd.DataFrame:
-    r"""Simulated sessions with a training effect, for one lesson; every constant is an assumption.
-
-    .. math:: y = \mathrm{clip}\bigl(5 (1 - e^{-\rho (L / C)^{0.8}}) + \varepsilon, 0, 5\bigr)
-
-    L is the strain of the session: minutes · x · exp(b x), with x the fraction of the heart-rate
-    reserve and b = 1.92 (men) or 1.67 (women). Hidden from any model: C, the load the athlete is
-    used to, and ρ, how strongly he or she responds. A linear model is therefore only an
-    approximation, and the error of ``effect_expected`` is the floor that none can pass.
-
-    Parameters
-    ----------
-    n_athletes, n_sessions : number of athletes, and of sessions of each
-    noise_sd : standard deviation of ε, in points of effect
+    X : (N, D) float array, features
+    share : of the first distance to the minimum that is to be reached
 
     Returns
     -------
-    (n_athletes · n_sessions) rows: athlete_id, hr_mean_bpm, duration_s, effect (0–5),
-    effect_expected (without ε), and the columns of :func:`session_features`
+    limit of the learning rate; κ; steps that the best fixed rate needs at most
     """
-    rng = np.random.default_rng(seed)
-    athletes = _simulate_athletes(n_athletes, rng)
-    who = athletes.loc[athletes.index.repeat(n_sessions)].reset_index(drop=True)
-    x = rng.uniform(0.5, 0.9, len(who))
-    habit = who["usual_h"] * np.exp(-1.5 * (x - 0.7))  # hard sessions are shorter
-    hours = np.maximum(habit * rng.lognormal(0, 0.35, len(who)), 0.2)
-    strain = 60 * hours * x * np.exp(np.where(who["sex"] == "m", 1.92, 1.67) * x)
-    usual = strain.groupby(who["athlete_id"]).transform("mean")
-    expected = 5 * (1 - np.exp(-who["responder"] * (strain / usual) ** 0.8))
-    effect = np.clip(expected + rng.normal(0, noise_sd, len(who)), 0, 5)
-    bpm = who["hr_rest_bpm"] + x * (who["hr_max_bpm"] - who["hr_rest_bpm"])
-    sessions = pd.DataFrame({"athlete_id": who["athlete_id"], "hr_mean_bpm": bpm})
-    sessions = sessions.assign(duration_s=3600 * hours, effect=effect, effect_expected=expected)
-    return session_features(sessions, athletes)
+    curvature = np.linalg.eigvalsh(half_mse_hessian(X))
+    kappa = curvature[-1] / curvature[0]
+    steps = np.ceil(np.log(share) / np.log((kappa - 1) / (kappa + 1)))
+    return 2 / curvature[-1], kappa, steps
 
 
-def _simulate_athletes(n: int, rng: np.random.Generator) -> pd.DataFrame:
-    age = rng.uniform(18, 60, n)
-    return pd.DataFrame(
-        {
-            "athlete_id": [f"a{i:03d}" for i in range(n)],
-            "sex": rng.choice(["m", "f"], n),
-            "hr_rest_bpm": np.clip(rng.normal(56, 8, n), 38, 80),
-            "hr_max_bpm": 211 - 0.64 * age + np.clip(rng.normal(0, 10.8, n), -25, 25),  # Nes 2013
-            "responder": rng.lognormal(0, 0.25, n),
-            "usual_h": rng.lognormal(0, 0.25, n),
-        }
-    )
+# --- weight decay --------------------------------------------------------------------------------
 
 
-def read_effects(folder: str | Path) -> pd.DataFrame:
-    """The reader's own sessions, from ``sessions.csv`` and ``athletes.csv`` of the book's form.
+def ridge(X, y, decay: float) -> np.ndarray:
+    r"""Minimum of the half MSE with a squared penalty, :math:`J(w) + \tfrac{\lambda}{2}\|w\|^2`.
 
     Parameters
     ----------
-    folder : holds both tables (:mod:`sportsml_lite.schema`); sessions without effect, mean heart
-        rate or duration are left out
+    X : (N, D) float array, features
+    y : (N,) float array, training effect (0–5)
+    decay : λ, above 0
 
     Returns
     -------
-    the sessions with the columns of :func:`session_features`
+    (D,) float array
 
     Raises
     ------
-    UserError naming the file and what is missing or wrong in it
+    UserError if the shapes do not agree
     """
-    sessions, athletes = (_read_table(Path(folder), name) for name in ("sessions", "athletes"))
-    needed = ["effect", "hr_mean_bpm", "duration_s"]
-    sessions = sessions.dropna(subset=needed).reset_index(drop=True)
-    athletes = athletes.dropna(subset=["sex", "hr_rest_bpm", "hr_max_bpm"])
-    unknown = set(sessions["athlete_id"]) - set(athletes["athlete_id"])
-    if unknown:
-        raise UserError(
-            f"{folder}/athletes.csv: athlete {min(unknown)!r} of sessions.csv needs a row with "
-            "sex, hr_rest_bpm and hr_max_bpm"
-        )
-    if sessions.empty:
-        raise UserError(f"{folder}/sessions.csv: no row has all of {', '.join(needed)}; fill some")
-    return session_features(sessions, athletes)
+    X, y = _design(X, y)
+    return np.linalg.solve(half_mse_hessian(X) + decay * np.eye(X.shape[1]), X.T @ y / len(y))
 
 
-def _read_table(folder: Path, name: str) -> pd.DataFrame:
-    path = folder / f"{name}.csv"
-    if not path.is_file():
-        raise UserError(f"{path}: not found; export your {name} in the form of the chapter Collect")
-    try:
-        table = pd.read_csv(path, dtype={"athlete_id": "str", "session_id": "str"})
-        table = schema.conform(table, name)
-    except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: {reason}; correct that column or leave the cell empty") from None
-    return schema.validate(table, name, where=str(path))
+def optimiser_path(X, y, start, name: str, steps: int, fade: bool = False, **options) -> np.ndarray:
+    """Path of one of PyTorch's optimisers on the half MSE over all rows, so without chance.
+
+    Parameters
+    ----------
+    X : (N, D) float array, features
+    y : (N,) float array, training effect (0–5)
+    start : (D,) float array, the first weights
+    name : of the optimiser in ``torch.optim``; ``options`` go to it
+    fade : the learning rate falls along a line to 0
+
+    Returns
+    -------
+    (steps + 1, D) float array
+
+    Raises
+    ------
+    UserError if the shapes do not agree
+    """
+    import torch
+
+    X, y = (torch.tensor(part) for part in _design(X, y))
+    weights = torch.tensor(np.asarray(start, dtype=float), requires_grad=True)
+    stepper = getattr(torch.optim, name)([weights], **options)
+    rate = torch.optim.lr_scheduler.LambdaLR(stepper, lambda i: 1 - i / steps if fade else 1.0)
+    path = [weights.detach().numpy().copy()]
+    for _ in range(steps):
+        stepper.zero_grad()
+        (0.5 * mse(X @ weights, y)).backward()
+        stepper.step()
+        rate.step()
+        path.append(weights.detach().numpy().copy())
+    return np.array(path)

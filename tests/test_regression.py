@@ -1,7 +1,6 @@
 """The MSE of a linear model against independent witnesses, and the (N, 1) trap in numbers."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -116,6 +115,15 @@ def test_each_step_shrinks_an_eigenvector_by_its_own_factor():
         assert path[-1] - best == pytest.approx((1 - rate * value) ** 4 * direction, abs=1e-9)
 
 
+def test_steps_are_counted_to_the_first_point_that_is_near():
+    X = np.eye(2) * np.sqrt(2)  # the Hessian is the identity: a step shrinks the distance by 1 - η
+    path = reg.gradient_descent(X, np.zeros(2), [1.0, 1.0], 0.5, 20)
+    assert reg.steps_to(path, np.zeros(2)) == 7  # 0.5**7 < 0.01 < 0.5**6
+    assert reg.steps_to(path, np.zeros(2), share=0.5) == 1
+    assert reg.steps_to(path[:5], np.zeros(2)) is None
+    assert reg.steps_to(path, path[0]) == 0
+
+
 # --- the (N, 1) trap -----------------------------------------------------------------------------
 
 
@@ -158,76 +166,34 @@ def test_the_trap_pulls_every_prediction_to_the_mean():
     assert loss.item() == pytest.approx(to_mean + y.var())
 
 
-# --- sessions ------------------------------------------------------------------------------------
+# --- what the lab asks ---------------------------------------------------------------------------
 
 
-def test_trimp_has_banisters_values():
-    trimp = reg.banister_trimp(np.array([60.0, 60.0]), np.array([0.74, 0.85]), ["m", "m"])
-    assert trimp == pytest.approx([117.7, 166.9], abs=0.05)
-    woman = reg.banister_trimp(np.array([60.0]), np.array([0.5]), ["f"])
-    assert woman == pytest.approx(60 * 0.5 * 0.86 * np.exp(1.67 * 0.5))
-    with pytest.raises(UserError, match="'x'"):
-        reg.banister_trimp(np.array([60.0]), np.array([0.5]), ["x"])
+def test_no_descent_needs_more_steps_than_its_features_allow():
+    X, y, w = problem(60, 3, 6)
+    X = X * [1.0, 3.0, 5.0]
+    limit, kappa, steps = reg.convergence(X)
+    assert limit == pytest.approx(reg.largest_stable_rate(reg.half_mse_hessian(X)))
+    best_rate = limit * kappa / (kappa + 1)  # 2 / (λmin + λmax)
+    path = reg.gradient_descent(X, y, w, best_rate, int(steps))
+    assert reg.steps_to(path, reg.closed_form(X, y)) <= steps
 
 
-def test_simulated_sessions_are_plausible_and_hide_their_noise():
-    one, other = (reg.simulate_effects(60, 30, 0.3, seed) for seed in (0, 1))
-    pd.testing.assert_frame_equal(one, reg.simulate_effects(60, 30, 0.3, 0))
-    assert not np.allclose(one["effect"], other["effect"])
-    assert one["effect"].between(0, 5).all()
-    assert one["hr_reserve"].between(0.5, 0.9).all()
-    assert one["hr_mean_bpm"].between(60, 215).all()
-    floor = reg.mse(one["effect_expected"].to_numpy(), one["effect"].to_numpy())
-    assert floor == pytest.approx(0.09, rel=0.15)
-    line = np.column_stack([np.ones(len(one)), one[["hr_reserve", "duration_h"]]])
-    fitted = reg.mse(line @ reg.closed_form(line, one["effect"]), one["effect"].to_numpy())
-    assert 2 * floor < fitted < 0.8 * one["effect"].var()  # between the floor and the baseline
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_coupled_decay_settles_at_ridge_and_decoupled_does_not(name):
+    X, y, w = problem(60, 2, 7)
+    ridge = reg.ridge(X, y, 0.5)
+    assert reg.half_mse_gradient(X, y, ridge) + 0.5 * ridge == pytest.approx(0, abs=1e-12)
+    options = {"lr": 0.1} | ({"betas": (0.9, 0.99)} if name == "Adam" else {})
+    path = reg.optimiser_path(X, y, w, name, 1500, fade=True, weight_decay=0.5, **options)
+    assert path[0] == pytest.approx(w)
+    assert path[-1] == pytest.approx(ridge, abs=1e-3)
+    boxed = reg.optimiser_path(X, y, w, "AdamW", 1500, fade=True, lr=0.1, weight_decay=0.5)
+    assert np.abs(boxed[-1]).max() <= 2 + 1e-6
+    assert not np.allclose(boxed[-1], ridge, atol=0.05)
 
 
-def write_tables(folder, **changes):
-    sessions = {
-        "session_id": ["1", "2", "3"],
-        "athlete_id": ["7", "7", "8"],
-        "start": ["2024-05-01T08:00:00Z"] * 3,
-        "hr_mean_bpm": [125, 150, 140],
-        "duration_s": [3600, 1800, 5400],
-        "effect": [2.5, None, 3.0],
-    }
-    athletes = {"athlete_id": ["7", "8"], "sex": ["m", "f"]}
-    athletes |= {"hr_rest_bpm": [50, 60], "hr_max_bpm": [200, 190]}
-    sessions |= {k: v for k, v in changes.items() if k in sessions}
-    athletes |= {k: v for k, v in changes.items() if k in athletes and k != "athlete_id"}
-    pd.DataFrame(sessions).to_csv(folder / "sessions.csv", index=False)
-    pd.DataFrame(athletes).to_csv(folder / "athletes.csv", index=False)
-
-
-def test_the_readers_own_tables(tmp_path):
-    write_tables(tmp_path)
-    table = reg.read_effects(tmp_path)
-    assert table["athlete_id"].tolist() == ["7", "8"]  # the session without effect is left out
-    assert table["hr_reserve"].tolist() == pytest.approx([0.5, 80 / 130])
-    assert table["duration_h"].tolist() == pytest.approx([1.0, 1.5])
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"athlete_id": ["7", "9", "9"]}, r"athletes\.csv: athlete '9'"),
-        ({"effect": [2.5, 6.0, 3.0]}, r"sessions\.csv.*effect = 6\.0"),
-        ({"effect": ["high", 1, 2]}, r"sessions\.csv: .*high"),
-        ({"effect": [None, None, None]}, r"sessions\.csv: no row"),
-        ({"sex": ["m", "woman"]}, "'woman'"),
-        ({"hr_rest_bpm": [50, None]}, r"athletes\.csv: athlete '8'"),
-        ({"hr_rest_bpm": [115, 60], "hr_max_bpm": [110, 190]}, "'7': hr_max_bpm is not above"),
-    ],
-)
-def test_a_wrong_table_is_named(tmp_path, changes, message):
-    write_tables(tmp_path, **changes)
-    with pytest.raises(UserError, match=message) as error:
-        reg.read_effects(tmp_path)
-    assert "\n" not in str(error.value)
-
-
-def test_a_missing_table_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"sessions\.csv: not found"):
-        reg.read_effects(tmp_path)
+def test_sgd_is_the_descent_of_the_lesson():
+    X, y, w = problem(30, 2, 8)
+    ours = reg.gradient_descent(X, y, w, 0.1, 20)
+    assert reg.optimiser_path(X, y, w, "SGD", 20, lr=0.1) == pytest.approx(ours)

@@ -1,152 +1,152 @@
-"""The figures of chapter 3: sessions, loss surfaces with paths of descent, errors of athletes."""
+"""Figures of chapter 3: the bowl of the half MSE, descents on it, and what a trapped model says."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-import pandas as pd
 
-from sportsml_lite.plots.style import BLUE, CYCLE, GREY, INK, ORANGE, figure
-from sportsml_lite.regression import closed_form, half_mse, half_mse_hessian
+from sportsml_lite.plots.grammar import end_labels
+from sportsml_lite.plots.style import ACCENT, CYCLE, GREY, HARM, INK, figure
+from sportsml_lite.regression import closed_form, gradient_descent, half_mse_hessian
 
-MARKERS = ("o", "s", "^", "D", "v")
-POINT = {"color": INK, "ms": 10, "mec": "white", "mew": 0.8, "zorder": 7, "ls": ""}
+LABELS = ("w₁: effect per unit of heart-rate reserve", "w₂: effect per hour")
+_RINGS = 10  # contours, each at twice the loss of the one inside
 
 
-def sessions(frame: pd.DataFrame):
-    """Training effect against heart-rate reserve and duration, with the mean as baseline.
+def trap_on_bowl(X, y, right, trapped):
+    """The chapter in one picture: from one start to the minimum, or to the mean predictor.
 
     Parameters
     ----------
-    frame : table with hr_reserve, duration_h, effect
+    X, y : (N, 2) and (N,) arrays with column means 0, so that the origin is the mean predictor
+    right, trapped : (steps + 1, 2) paths, with shapes (N,) and with (N, 1) against (N,)
 
     Returns
     -------
     fig
     """
-    fig, axes = figure(1, 2, 3.2, sharey=True)
-    labels = {"hr_reserve": "heart-rate reserve used (0–1)", "duration_h": "duration (h)"}
-    for ax, (name, label) in zip(axes, labels.items(), strict=True):
-        ax.scatter(frame[name], frame["effect"], s=9, color=BLUE, alpha=0.35, linewidths=0)
-        ax.axhline(frame["effect"].mean(), color=ORANGE, lw=2, ls="--", label="mean predictor")
-        ax.set_xlabel(label)
-    axes[0].set_ylabel("training effect (0–5)")
-    axes[0].legend(loc="upper left")
+    fig, ax = figure(height_in=4.4)
+    lowest = closed_form(X, y)
+    _bowl(ax, half_mse_hessian(X), lowest, [right, trapped, np.zeros((1, 2))])
+    for path, color in ((trapped, HARM), (right, ACCENT)):
+        ax.plot(*path.T, "o-", color=color, ms=4, lw=1.6, mec="white", mew=0.4)
+    _points(ax, right[0], lowest)
+    ax.plot(0, 0, "X", color=HARM, ms=12, mec="white", mew=0.9, zorder=6)
+    _say(ax, lowest, "minimum", ACCENT, "center")
+    _say(ax, np.zeros(2), "mean predictor", HARM, "left")
+    ax.set(xlabel=LABELS[0], ylabel=LABELS[1])
+    _headline(
+        fig, "Two arrays of one shape reach the minimum;\n(N, 1) against (N,) ends at the mean"
+    )
     return fig
 
 
-def _surface(ax, X, y, paths: dict[str, np.ndarray], labels: tuple[str, str]) -> None:
-    """Contours of the half MSE over two weights, each a factor 2 above the last, and paths on it.
-
-    ``y`` has mean 0, so that the origin is the mean predictor. A path that ends farther from the
-    minimum than it began is left out: it climbs out of the window, and its loss shows that better.
-    """
-    lowest, hessian = closed_form(X, y), half_mse_hessian(X)
-    low, high = _window(paths, lowest)
-    grid = np.meshgrid(*(np.linspace(a, b, 161) for a, b in zip(low, high, strict=True)))
-    away = np.stack(grid, axis=-1) - lowest
-    excess = 0.5 * np.einsum("abi,ij,abj->ab", away, hessian, away)
-    levels = excess.max() / 2.0 ** np.arange(12, -1, -1)
-    ax.contourf(*grid, excess, levels=[0, *levels], cmap=_shades())
-    ax.contour(*grid, excess, levels=levels, colors=GREY, linewidths=0.4, alpha=0.6)
-    for (name, path), color, marker in zip(paths.items(), CYCLE, MARKERS, strict=False):
-        shown = path if _arrives(path, lowest) else path[:1]
-        every = max(1, len(path) // 80)
-        ax.plot(*shown.T, f"{marker}-", color=color, ms=3, lw=1.3, label=name, markevery=every)
-    start = next(iter(paths.values()))[0]
-    ax.plot(*start, "o", color=INK, ms=7, mfc="white", mew=1.8, zorder=5, ls="", label="start")
-    ax.plot(*lowest, "*", color=INK, ms=13, mec="white", mew=0.8, zorder=6, ls="", label="minimum")
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel=labels[0], ylabel=labels[1])
-
-
-def _arrives(path: np.ndarray, lowest: np.ndarray) -> bool:
-    first, last = np.linalg.norm(path[[0, -1]] - lowest, axis=1)
-    return bool(last < first)
-
-
-def _window(paths: dict[str, np.ndarray], lowest: np.ndarray) -> np.ndarray:
-    """(2, 2) lower and upper limits around the paths that arrive, the minimum and the origin."""
-    start = next(iter(paths.values()))[0]
-    arrived = [path for path in paths.values() if _arrives(path, lowest)]
-    points = np.vstack([*arrived, start, lowest, np.zeros(2)])
-    low, high = points.min(axis=0), points.max(axis=0)
-    return np.array([low - 0.12 * (high - low), high + 0.12 * (high - low)])
-
-
-def _shades():
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("valley", ["#ffffff", "#d9dde2"])
-
-
-def _legend_below(fig, ax) -> None:
-    handles, names = ax.get_legend_handles_labels()
-    options = {"handlelength": 1.6, "columnspacing": 1.4, "fontsize": "small"}
-    fig.legend(handles, names, loc="outside lower center", ncols=len(names), **options)
-
-
-def descent(panels: dict[str, tuple]):
-    """Descent on the half MSE before and after scaling: the paths, and how fast the loss falls.
+def half_and_whole(x, y, start: float, rate: float):
+    """One weight: the half MSE and the whole MSE, their slopes at a start, and a step on each.
 
     Parameters
     ----------
-    panels : title -> (X, y, paths, labels); X (N, 2) and y (N,) have column means 0, ``paths``
-        maps a name to a (steps + 1, 2) array, ``labels`` name the two weights
-
-    Returns
-    -------
-    fig with a surface for each panel above, loss curves below
+    x, y : (N,) arrays of mean 0
+    start : the weight
+    rate : learning rate of both steps
     """
-    fig, axes = figure(2, len(panels), 6.4, height_ratios=[1.7, 1])
-    for (top, bottom), (title, (X, y, paths, labels)) in zip(axes.T, panels.items(), strict=True):
-        _surface(top, X, y, paths, labels)
-        top.set_title(title)
-        least = half_mse(X, y, closed_form(X, y))
-        for (name, path), color in zip(paths.items(), CYCLE, strict=False):
-            excess = np.array([half_mse(X, y, w) for w in path]) - least
-            bottom.plot(np.maximum(excess, 1e-12), color=color, lw=2, label=name)
-        bottom.set(yscale="log", ylim=(1e-7, 30), xlabel="step")
-        bottom.label_outer()
-    axes[1, 0].set_ylabel("½·MSE above its minimum")
-    _legend_below(fig, axes[0, 0])
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    curvature, best = np.mean(x**2), np.mean(x * y) / np.mean(x**2)
+    floor = np.mean((x * best - y) ** 2)
+    fig, ax = figure(height_in=3.9)
+    reach = 1.35 * abs(start - best) or 1.0
+    grid = np.linspace(best - reach, best + reach, 201)
+    rows = ((0.5, "½·MSE", ACCENT), (1.0, "whole MSE", INK))
+    ends = {}
+    for share, name, color in rows:
+        loss = share * (floor + curvature * (grid - best) ** 2)
+        slope = 2 * share * curvature * (start - best)
+        height = share * (floor + curvature * (start - best) ** 2)
+        after = start - rate * slope
+        ax.plot(grid, loss, color=color, lw=2)
+        ax.plot([start, after], [height] * 2, color=color, lw=1, ls=":")
+        landed = share * (floor + curvature * (after - best) ** 2)
+        ax.annotate("", (after, landed), (after, height), zorder=5,
+                    arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.4})  # fmt: skip
+        ax.plot(start, height, "o", color=color, ms=8, mec="white", zorder=6)
+        ends[name] = (grid[-1], loss[-1], color)
+    ax.axvline(best, color=GREY, lw=1, ls="--", zorder=0)
+    ax.annotate("one minimum", (best, 1), (5, -4), xycoords=("data", "axes fraction"), va="top",
+                textcoords="offset points", color=GREY)  # fmt: skip
+    ax.set(xlabel=LABELS[1].replace("w₂", "w"), ylabel="loss (points²)", ylim=(0, None))
+    end_labels(ax, ends)
+    _headline(fig, "Same bottom; the whole MSE is twice as steep,\nso its step is twice as long")
     return fig
 
 
-def trap(X, y, paths: dict[str, np.ndarray], labels: tuple[str, str], mean: float):
-    """Two descents from one start, with the right shape and with (N, 1); and what they predict.
+def rates(X, y, start, shares):
+    """Descents at three shares of the limit, on the features as they are and standardised.
 
     Parameters
     ----------
     X, y : (N, 2) and (N,) arrays with column means 0
-    paths : name -> (steps + 1, 2) array
-    labels : names of the two weights
-    mean : mean effect, added back to show effects on their own scale (0–5)
+    start : (2,) array, the first weights
+    shares : three learning rates as shares of each bowl's limit, the last one above 1
 
     Returns
     -------
     fig
     """
-    fig, (left, right) = figure(1, 2, 4.0)
-    _surface(left, X, y, paths, labels)
-    left.plot(0, 0, "X", label="mean predictor", **POINT)
-    for path, color, marker in zip(paths.values(), CYCLE, MARKERS, strict=False):
-        guess = mean + X @ path[-1]
-        right.plot(mean + y, guess, marker, color=color, ms=3, alpha=0.5, mew=0)
-    right.axline((mean, mean), slope=1, color=GREY, lw=1, ls="--")
-    right.annotate("perfect prediction", (0.9, 0.9), (8, -8), textcoords="offset points")
-    right.set(xlim=(0, 5.1), ylim=(0, 5.1), xlabel="training effect (0–5)")
-    right.set_ylabel("predicted effect (0–5)")
-    _legend_below(fig, left)
+    spread = X.std(axis=0)
+    standard = ("w₁: effect per SD of reserve", "w₂: effect per SD of duration")
+    panels = {
+        "as they are": (X, start, LABELS),
+        "standardised": (X / spread, start * spread, standard),
+    }
+    fig, axes = figure(2, 1, 8.2)
+    for ax, (name, (columns, first, labels)) in zip(axes, panels.items(), strict=True):
+        hessian, lowest = half_mse_hessian(columns), closed_form(columns, y)
+        curvature = np.linalg.eigvalsh(hessian)
+        paths = [gradient_descent(columns, y, first, 2 * s / curvature[-1], 60) for s in shares]
+        low, high = _bowl(ax, hessian, lowest, paths)
+        for path, share, color in zip(paths, shares, (GREY, ACCENT, HARM), strict=True):
+            inside = ((path >= low) & (path <= high)).all(axis=1)
+            shown = path if inside.all() else path[: int(np.argmin(inside)) + 1]
+            ax.plot(*shown.T, "o-", color=color, ms=4, lw=1.4, label=f"{share:g} × limit")
+        _points(ax, first, lowest)
+        title = f"Features {name}: κ = {curvature[-1] / curvature[0]:.1f}"
+        ax.set(xlabel=labels[0], ylabel=labels[1], title=title)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    _headline(fig, "Short steps creep, long ones bounce, too long ones leave")
     return fig
 
 
-def optimisers(X, y, paths: dict[str, np.ndarray], labels: tuple[str, str], ridge, limit: float):
+def answers(effect, right, trapped):
+    """What two models predict for sessions whose effect is known.
+
+    Parameters
+    ----------
+    effect : (N,) recorded effect (0–5)
+    right, trapped : (N,) predicted effect, trained with the right shapes and with (N, 1)
+    """
+    fig, ax = figure(height_in=4.0)
+    ends = {}
+    for name, guess, color in (("(N,)", right, ACCENT), ("(N, 1)", trapped, HARM)):
+        ax.plot(effect, guess, "o", color=color, ms=4, alpha=0.5, mew=0)
+        slope, level = np.polyfit(effect, guess, 1)
+        ends[name] = (effect.max(), slope * effect.max() + level, color)
+    low, high = effect.min(), effect.max()
+    ax.plot([low, high], [low, high], color=GREY, lw=1.2, ls="--")
+    ax.annotate("perfect", (low, low), (14, -4), textcoords="offset points", color=GREY)
+    ax.set(xlabel="recorded effect (0–5)", ylabel="predicted effect (0–5)")
+    end_labels(ax, ends)
+    _headline(fig, "The trapped model gives everybody the mean")
+    return fig
+
+
+def optimisers(X, y, paths: Mapping[str, np.ndarray], ridge, limit: float):
     """Paths of several optimisers from one start, the ridge solution and AdamW's box.
 
     Parameters
     ----------
     X, y : (N, 2) and (N,) arrays with column means 0
-    paths : name -> (steps + 1, 2) array
-    labels : names of the two weights
+    paths : name → (steps + 1, 2) array
     ridge : (2,) array, minimum of the half MSE with a squared penalty
     limit : half the width of the box |w| <= 1 / weight decay
 
@@ -156,41 +156,64 @@ def optimisers(X, y, paths: dict[str, np.ndarray], labels: tuple[str, str], ridg
     """
     from matplotlib.patches import Rectangle
 
-    fig, ax = figure(height_in=4.8)
-    _surface(ax, X, y, paths, labels)
-    ax.plot(*ridge, "P", label="ridge", **POINT)
+    fig, ax = figure(height_in=5.0)
+    lowest = closed_form(X, y)
+    _bowl(ax, half_mse_hessian(X), lowest, paths.values())
+    for (name, path), color in zip(paths.items(), CYCLE, strict=False):
+        ax.plot(*path.T, "o-", color=color, ms=3, lw=1.4, label=name, markevery=4)
+    _points(ax, next(iter(paths.values()))[0], lowest)
+    ax.plot(*ridge, "P", color=INK, ms=10, mec="white", zorder=7, ls="", label="ridge")
     line = {"fill": False, "ls": "--", "ec": INK, "lw": 1.2, "label": "AdamW's box"}
     ax.add_patch(Rectangle((-limit, -limit), 2 * limit, 2 * limit, **line))
-    _legend_below(fig, ax)
+    ax.set(xlabel=LABELS[0], ylabel=LABELS[1])
+    handles, names = ax.get_legend_handles_labels()
+    fig.legend(handles, names, loc="outside lower center", ncols=3, fontsize="medium")
     return fig
 
 
-def held_out(losses: pd.DataFrame, intervals: pd.DataFrame, floor: float | None):
-    """Mean squared error on athletes never seen: each athlete, and the mean with its interval.
+def _bowl(ax, hessian, lowest, paths) -> np.ndarray:
+    """Rings of the half MSE, each at twice the height of the one inside; (2, 2) limits."""
+    low, high = _window(list(paths), lowest)
+    grid = np.meshgrid(*(np.linspace(a, b, 161) for a, b in zip(low, high, strict=True)))
+    away = np.stack(grid, axis=-1) - lowest
+    excess = 0.5 * np.einsum("abi,ij,abj->ab", away, hessian, away)
+    levels = excess.max() / 2.0 ** np.arange(_RINGS, -1, -1)
+    ax.contourf(*grid, excess, levels=[0, *levels], cmap=_shades())
+    ax.contour(*grid, excess, levels=levels, colors=GREY, linewidths=0.4, alpha=0.6)
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    return np.array([low, high])
 
-    Parameters
-    ----------
-    losses : a row an athlete, a column a model, the baseline first: MSE (points²)
-    intervals : a row a model: columns mse, low, high
-    floor : MSE that no model can pass, where it is known
 
-    Returns
-    -------
-    fig
-    """
-    fig, (left, right) = figure(1, 2, 3.4, width_ratios=[1.25, 1])
-    rows = np.arange(len(intervals))[::-1]
-    error = [intervals["mse"] - intervals["low"], intervals["high"] - intervals["mse"]]
-    left.errorbar(intervals["mse"], rows, xerr=error, fmt="o", color=BLUE, capsize=4, ms=7)
-    if floor is not None:
-        left.axvline(floor, color=GREY, ls="--", lw=1.5)
-        left.annotate("noise floor", (floor, rows[0]), (5, 12), textcoords="offset points")
-    left.set_yticks(rows, intervals.index)
-    left.set(xlim=(0, None), ylim=(-0.6, rows[0] + 0.7), xlabel="MSE (points²), 95 % interval")
-    base, best = losses.columns[0], losses.columns[-1]
-    right.scatter(losses[base], losses[best], s=22, color=BLUE, alpha=0.7, linewidths=0)
-    right.axline((0, 0), slope=1, color=GREY, lw=1, ls="--")
-    top = 1.05 * losses[[base, best]].to_numpy().max()
-    right.set(xlim=(0, top), ylim=(0, top))
-    right.set(xlabel=f"{base}: MSE (points²)", ylabel=f"{best}:\nMSE (points²)")
-    return fig
+def _window(paths, lowest) -> tuple[np.ndarray, np.ndarray]:
+    """Limits around the paths that come nearer to the minimum, all starts, and the minimum."""
+    shown = [path if _arrives(path, lowest) else path[:1] for path in paths]
+    points = np.vstack([*shown, lowest])
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = 0.13 * np.where(high > low, high - low, 1.0)
+    return low - room, high + room
+
+
+def _arrives(path, lowest) -> bool:
+    first, last = np.linalg.norm(path[[0, -1]] - lowest, axis=1)
+    return bool(last < first)
+
+
+def _shades():
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("valley", ["#ffffff", "#d9dde2"])
+
+
+def _points(ax, start, lowest) -> None:
+    ax.plot(*start, "o", color=INK, ms=9, mfc="white", mew=2, zorder=6)
+    ax.annotate("start", start, (9, 6), textcoords="offset points", zorder=7)
+    ax.plot(*lowest, "*", color=INK, ms=15, mec="white", mew=0.9, zorder=6)
+
+
+def _say(ax, at, text: str, color: str, ha: str) -> None:
+    ax.annotate(text, at, (0, -25), textcoords="offset points", color=color, ha=ha,
+                weight="bold", zorder=7)  # fmt: skip
+
+
+def _headline(fig, title: str) -> None:
+    fig.suptitle(title, x=0.01, ha="left", fontsize="large")
