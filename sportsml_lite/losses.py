@@ -74,6 +74,10 @@ def hard_loss(
     Returns
     -------
     scalar; 0 where no row has a label
+
+    Raises
+    ------
+    UserError if outputs and y do not have the same rows, or y is not (N,)
     """
     if y.ndim != 1 or len(outputs) != len(y):
         raise UserError(f"loss: outputs {tuple(outputs.shape)} and y {tuple(y.shape)}; give (N, K) "

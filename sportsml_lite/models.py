@@ -172,6 +172,10 @@ class Student(nn.Module):
         """What the head sees, (N, 2W): mean over time, and the last step.
 
         x : (N, C, T) with T a multiple of the stride; mask : (N, T), False in padding in front
+
+        Raises
+        ------
+        UserError if T is no multiple of the stride
         """
         if x.shape[2] % self.stride:
             raise UserError(f"Student: windows of {x.shape[2]} samples and a stride of "

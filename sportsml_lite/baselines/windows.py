@@ -138,6 +138,10 @@ def fit_symmetric_baseline(
     ----------
     signs : (G, C) of ±1, see :class:`~sportsml_lite.prepare.tasks.Task`; the first is all 1
     others : as for :func:`fit_window_baseline`
+
+    Raises
+    ------
+    UserError for windows without classes, and as :func:`fit_window_baseline` does
     """
     if not train.classes:
         raise UserError("baseline: symmetric answers are voted on, which needs classes")

@@ -29,6 +29,10 @@ def reliability(truth, probability, bins: int = 10) -> pd.DataFrame:
     Returns
     -------
     a row for each band with rows in it: low, high, n, confidence, accuracy
+
+    Raises
+    ------
+    UserError if the shapes do not agree, or rows are no probabilities
     """
     truth, probability = np.asarray(truth), np.asarray(probability, dtype=float)
     if probability.ndim != 2 or truth.shape != probability.shape[:1] or not len(truth):
@@ -65,6 +69,10 @@ def fit_temperature(logits, truth) -> float:
     Parameters
     ----------
     logits : (N, C) of athletes that trained nothing; truth : (N,) int, position of the class
+
+    Raises
+    ------
+    UserError if the shapes do not agree
     """
     import torch
 
@@ -123,6 +131,10 @@ def cv_plus(residual, athlete, fold, prediction, alpha: float = PROTOCOL.alpha):
     Returns
     -------
     low, high : (M,) float arrays
+
+    Raises
+    ------
+    UserError if the shapes do not agree, or there are too few athletes for a finite interval
     """
     residual, weight = _weighted(residual, athlete, alpha)
     prediction, fold = np.asarray(prediction, dtype=float), np.asarray(fold)
@@ -146,6 +158,10 @@ def coverage(truth, low, high, athlete) -> pd.Series:
     Parameters
     ----------
     truth, low, high : (N,) arrays; athlete : (N,)
+
+    Raises
+    ------
+    UserError if the shapes differ
     """
     truth, low, high = (np.asarray(v, dtype=float) for v in (truth, low, high))
     if not truth.shape == low.shape == high.shape:

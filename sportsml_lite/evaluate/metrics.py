@@ -124,7 +124,12 @@ def oracle_ratio(truth, prediction, oracle, metric: str = "rmse") -> float:
 
 
 def reached(truth, prediction, naive, oracle, metric: str = "mse") -> float:
-    """Share of the way from a naive baseline (0) to the oracle (1) that a model has gone."""
+    """Share of the way from a naive baseline (0) to the oracle (1) that a model has gone.
+
+    Raises
+    ------
+    UserError if baseline and oracle score the same
+    """
     start, end = score(truth, naive, metric), score(truth, oracle, metric)
     if start == end:
         raise UserError("reached: baseline and oracle score the same, so there is no way to go")
@@ -137,6 +142,10 @@ def athlete_sums(truth, prediction, athlete, metric: str) -> tuple[np.ndarray, n
     Returns
     -------
     names : (A,) athletes, sorted; sums : (A, M), to be added over athletes
+
+    Raises
+    ------
+    UserError if the shapes differ, or a value is missing
     """
     truth, prediction = _pair(truth, prediction, metric)
     athlete = np.asarray(athlete)

@@ -26,7 +26,12 @@ class Parameter:
     comment: str
 
     def read(self, text: str):
-        """The value that ``text`` stands for, with the default's type; UserError otherwise."""
+        """The value that ``text`` stands for, with the default's type; UserError otherwise.
+
+        Raises
+        ------
+        UserError naming the parameter, if the text is no such value or out of range
+        """
         kind = type(self.default)
         try:
             value = _READERS[kind](text)
@@ -39,7 +44,12 @@ class Parameter:
         return value
 
     def check(self, value) -> None:
-        """Refuse a value of another type, or outside the range or choices of the comment."""
+        """Refuse a value of another type, or outside the range or choices of the comment.
+
+        Raises
+        ------
+        UserError naming the parameter
+        """
         kind = type(self.default)
         kinds = (int, float) if kind is float else (kind,)
         if type(value) not in kinds:
@@ -110,7 +120,12 @@ class Chapter:
         return jupytext.read(self.source)
 
     def parameters(self) -> dict[str, Parameter]:
-        """The names in the parameters cell, with default and comment."""
+        """The names in the parameters cell, with default and comment.
+
+        Raises
+        ------
+        UserError if no cell is tagged so, or it holds more than literals
+        """
         for cell in self.notebook().cells:
             if "parameters" in cell.metadata.get("tags", []):
                 return _read_parameters(cell.source, self.source.name)
@@ -144,7 +159,12 @@ def chapters(root: Path | None = None) -> list[Chapter]:
 
 
 def find(name: str) -> Chapter:
-    """The chapter called ``1``, ``01``, ``01_collect`` or by the path of either file."""
+    """The chapter called ``1``, ``01``, ``01_collect`` or by the path of either file.
+
+    Raises
+    ------
+    UserError for another name, with the nearest ones
+    """
     known = chapters()
     stem = Path(name).stem if name.endswith((".py", ".ipynb")) else name
     for chapter in known:

@@ -52,6 +52,10 @@ class Fold:
         ----------
         labelled : training athletes whose labels are known; None is all of them
         unlabelled : keep the other athletes' windows, without their labels
+
+        Raises
+        ------
+        UserError if none of the labelled athletes is in training
         """
         train = self.train
         if labelled is not None:
@@ -169,6 +173,10 @@ def label_budget(fold: Fold, count: int) -> tuple[str, ...]:
 
     Athletes are taken in the order of their names, but one who brings a class that is still
     missing comes before one who does not.
+
+    Raises
+    ------
+    UserError for more athletes than there are, or so few that they show one class
     """
     names = sorted(set(fold.train_athlete.astype(str)))
     if not 1 <= count <= len(names):

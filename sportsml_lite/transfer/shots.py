@@ -51,7 +51,12 @@ class Shots:
 
 
 def take_shots(part: Sequences, windows: Windows) -> Shots:
-    """Calibration and test rows of a part of a fold; ``windows`` are the part's own."""
+    """Calibration and test rows of a part of a fold; ``windows`` are the part's own.
+
+    Raises
+    ------
+    UserError if the two do not have the same rows
+    """
     if len(part) != len(windows):
         raise UserError(f"{len(part)} windows and {len(windows)} of their names; give the same")
     return Shots(part, windows.y, windows.athlete.astype(str), few_shot_windows(windows))

@@ -140,7 +140,12 @@ def as_support(part: Sequences, rows: Sequence) -> Support:
 
 
 def check_fit(student: Student, support: Support) -> None:
-    """Refuse windows of other channels, or classes that the student does not know."""
+    """Refuse windows of other channels, or classes that the student does not know.
+
+    Raises
+    ------
+    UserError naming what does not fit
+    """
     wanted, found = student.stem.in_channels, support.X.shape[2]
     if found != wanted:
         raise UserError(f"support: windows of {found} channels; the student reads {wanted}")
