@@ -20,7 +20,7 @@
 # version of one data set: one fold, fewer arms. `full` recomputes all of it.
 # ```
 #
-# | | |
+# | What | How |
 # |---|---|
 # | Data | ACTES (laboratory tests, a row every ten seconds), PMData (sessions), simulated runners |
 # | Folds | five groups of athletes, in two partitions: every athlete is tested by two models |
@@ -152,34 +152,43 @@ rows = [
     {
         "data": name,
         "gap (s)": gap_s,
-        "forest over hold (bpm)": one.gain,
-        "verdict": one.verdict + " *" * clear[name, gap_s],
+        "forest over hold (bpm)": f"{one.gain:.1f}" + " *" * clear[name, gap_s],
+        "verdict": one.verdict,
     }
     for (name, gap_s), one in won.items()
 ]
 grammar.score_table(
     rows,
-    digits=1,
-    caption="Gain in RMSE; 'better' needs an interval above 0 and half a beat. *: Holm.",
+    caption="Gain in RMSE. 'better' needs an interval above 0 and a gain of half a beat; "
+    "*: differs from 0 after Holm's correction.",
 )
 
 # %% [markdown]
-# **A whole channel is lost.** A strap stays at home, or a pool has no satellites. In gaps of 300 s, or
-# wholly without heart rate, what is left?
+# **A whole channel is lost.** A strap stays at home, or a pool has no satellites. What is left then?
+
 
 # %% tags=["hide-input"]
-rows = []
-for name, table in streamed.items():
-    long = table[table["gap_s"] == study.LONGEST_S]
-    for arm in [
-        f"fill_{way}" for way in study.IMPUTERS if f"fill_{way}" in arms[name]
-    ]:
-        errors = {
-            f"{lost} lost": evaluate.mean(part, arm, "rmse").estimate
-            for lost, part in long.groupby("lost")
-        }
-        rows.append({"data": name, "way": study.TITLES[arm]} | errors)
-grammar.score_table(rows, digits=1, caption="RMSE (bpm), mean over athletes.")
+def lost(name, arm):
+    """RMSE in long gaps: nothing else lost / companion lost / no heart rate at all."""
+    long = streamed[name][streamed[name]["gap_s"] == study.LONGEST_S]
+    told = [
+        f"{evaluate.mean(long[long['lost'] == what], arm, 'rmse').estimate:.1f}"
+        for what in ("nothing", "companion", "heart rate")
+        if what in set(long["lost"])
+    ]
+    return " / ".join(told) if arm in arms[name] else "–"
+
+
+rows = [
+    {"way": study.TITLES[arm]} | {name: lost(name, arm) for name in streamed}
+    for arm in [f"fill_{way}" for way in study.IMPUTERS]
+    if any(arm in arms[name] for name in streamed)
+]
+grammar.score_table(
+    rows,
+    caption="RMSE (bpm) in gaps of 300 s: nothing else lost / the companion (speed or "
+    "power) lost / no heart rate at all. Mean over athletes.",
+)
 
 # %% [markdown]
 # Where heart rate itself is lost, a filled channel is a guess about an average athlete at this speed or
@@ -191,12 +200,12 @@ grammar.score_table(rows, digits=1, caption="RMSE (bpm), mean over athletes.")
 # Every {term}`training load` is minutes times a weight. With $x(t)$ the share of the
 # {term}`heart-rate reserve` in use and $t$ in minutes,
 #
-# $$ \mathrm{TRIMP} = \int x\, a\, e^{b x}\, \mathrm{d}t, \qquad
-#    (a, b) = (0.64, 1.92) \text{ men}, \; (0.86, 1.67) \text{ women} $$
+# $$ \mathrm{TRIMP} = \int x\, a\, e^{b x}\, \mathrm{d}t $$
 #
-# {footcite:p}`banister1991`. Edwards counts minutes in five zones {footcite:p}`edwards1993`; session-RPE
-# load is how hard it felt times minutes {footcite:p}`foster2001`. The weight bends upwards, so hard
-# minutes add more than easy ones take away: a session's mean heart rate gives less than its seconds do.
+# is Banister's {footcite:p}`banister1991`, with $(a, b) = (0.64, 1.92)$ for men and $(0.86, 1.67)$ for
+# women. Edwards counts minutes in five zones {footcite:p}`edwards1993`; session-RPE load is how hard it
+# felt times minutes {footcite:p}`foster2001`. Banister's weight bends upwards, so hard minutes add more
+# than easy ones take away: a session's mean heart rate gives less than its seconds do.
 
 # %% tags=["hide-input"]
 live = study.load(Options(dataset, data_dir, seed, "quick"))

@@ -79,7 +79,21 @@ def test_flow_draws_every_box_and_arrow():
 
 def test_a_score_table_prints_intervals_and_escapes_what_a_file_calls_itself():
     gain = Interval(0.434, 0.4, 0.46, 0.95, 20, 10, 0.001)
-    row = {"<b>": "<i>x</i>", "gain": gain, "n": 1200, "known": np.nan, "holm": True}
+    row = {
+        "<b>": "<i>x</i>",
+        "gain": gain,
+        "text": "0.10 [-0.00, 0.20] *",
+        "n": 1200,
+        "known": np.nan,
+        "holm": True,
+    }
     html = grammar.score_table([row]).to_html()
-    for text in ("0.43 [0.40,\u00a00.46]", "1,200", "–", "yes", "&lt;i&gt;x"):
+    for text in (
+        "0.43 [0.40,\u00a00.46]",
+        "0.10 [0.00,\u00a00.20] *",
+        "1,200",
+        "–",
+        "yes",
+        "&lt;i&gt;x",
+    ):
         assert text in html

@@ -8,6 +8,7 @@ where they belong, not in a legend; the title gives the answer. Given ``ax``, a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from textwrap import fill
 
@@ -427,10 +428,12 @@ def _beside(ax, x: float, y: float, text: str, color: str, data: bool = False) -
 
 def _cell(value, digits: int) -> str:
     if hasattr(value, "estimate"):
-        low, high = f"{value.low:.{digits}f}", f"{value.high:.{digits}f}"
-        return f"{value.estimate:.{digits}f} [{low},\u00a0{high}]"
+        value = f"{value:.{digits}f}"
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if isinstance(value, (float, np.floating)):
         return "–" if np.isnan(value) else f"{value:.{digits}f}"
-    return f"{value:,}" if isinstance(value, (int, np.integer)) else str(value)
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}"
+    text = re.sub(r"-(0\.0+)(?!\d)", r"\1", str(value))  # no minus before a zero
+    return re.sub(r"\[(\S+), (\S+)\]", "[\\1,\u00a0\\2]", text)
