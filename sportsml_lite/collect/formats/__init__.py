@@ -1,1 +1,1 @@
-"""Files of devices and apps, each format by its reader, to one :class:`Recording`."""
+"""Files of devices and apps, each format by its reader, to one ``Recording``."""

@@ -110,7 +110,11 @@ def _classes(frame: pd.DataFrame, name: str) -> tuple[str, ...]:
 
 
 def hr_fraction(streams, sessions, athletes, heart_rate: str) -> np.ndarray:
-    """Heart rate between 0 and about 1, (N,), by ``heart_rate`` as in :func:`load_task`.
+    """Heart rate between 0 and about 1, (N,).
+
+    Parameters
+    ----------
+    heart_rate : as for :func:`~sportsml_lite.prepare.tasks.load_task`
 
     Raises
     ------
