@@ -1,13 +1,10 @@
 """How good, how sure, for whom: errors, intervals over athletes and models, calibration.
 
-``metrics`` counts errors, ``verdicts`` judges a Scores table, ``calibration`` holds reliability and
-conformal intervals. Truth comes first, then the prediction, as in scikit-learn.
+``metrics`` counts errors, ``verdicts`` judges a Scores table, ``calibration`` holds
+reliability. Truth comes first, then the prediction, as in scikit-learn.
 """
 
 from sportsml_lite.evaluate.calibration import (
-    conformal_radius,
-    coverage,
-    cv_plus,
     ece,
     fit_temperature,
     reliability,
@@ -47,9 +44,6 @@ __all__ = [
     "athlete_values",
     "by_athlete",
     "compare",
-    "conformal_radius",
-    "coverage",
-    "cv_plus",
     "ece",
     "fit_temperature",
     "gains",

@@ -22,16 +22,12 @@ class Protocol:
     test: float = _rule(0.15, "share of athletes that are looked at once, at the end")
     folds: int = _rule(5, "groups of athletes on real sets, each tested once")
     partitions: int = _rule(2, "divisions of the athletes into such groups, each with its seeds")
-    calibration: float = _rule(0.20, "share of training athletes set apart for conformal intervals")
     k: tuple[int, ...] = _rule((0, 1, 2, 5, 10, 20), "labelled windows a class, or sessions")
     pool: float = _rule(0.5, "largest share of an athlete's rows of a class that k may use up")
     gap_windows: float = _rule(1.0, "window lengths kept free between calibration and test")
     gap_sessions_h: float = _rule(24.0, "hours kept free between calibration and test sessions")
     split_seed: int = _rule(0, "who stands where; the same in every chapter")
-    seeds: tuple[int, ...] = _rule((0, 1, 2, 3, 4), "training runs behind a claim")
-    draws: int = _rule(2000, "bootstrap draws")
     level: float = _rule(0.95, "level of an interval over athletes")
-    alpha: float = _rule(0.10, "share of sessions a conformal interval may miss")
 
     def table(self) -> pd.DataFrame:
         """The rules as a page prints them: rule, value, reason."""
