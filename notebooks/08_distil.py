@@ -102,7 +102,7 @@ record("command", results["swimming"].command)
 # what luck alone does.
 #
 # The rest of the chapter builds the loss, trains a student with it, and asks where a teacher might be
-# worth more: with few labels, or with wrong ones.
+# worth more: where labels are few.
 #
 # ## Two lessons for one student
 
@@ -163,8 +163,7 @@ given = z_student, z_teacher, fold.test.y, alpha, tau
 assert torch.isclose(loss_of_student(*given), distillation_loss(*given))
 
 # %% [markdown]
-# Both ends of α are worth a look. At $\alpha = 1$ the student never sees a label. At $\alpha = 0$ the
-# teacher must vanish without a trace: not *nearly* the same student, but the same weights to the last
+# One end of α is a test. At $\alpha = 0$ the teacher must vanish without a trace: not *nearly* the same student, but the same weights to the last
 # bit. If that fails, something other than the loss differs, and no comparison below means anything.
 
 # %%
@@ -255,15 +254,13 @@ for name, student in (("plain", plain), ("distilled", distilled)):
 #
 # A student far smaller than its teacher and nearly as good looks like a success. But a plain student is
 # as small, and may be as good. So the headline is **distilled minus plain**: same size, first weights,
-# windows, order of batches and steps, paired athlete by athlete. Three more questions go where a
-# teacher might be worth more:
+# windows, order of batches and steps, paired athlete by athlete. Three more questions go to the ends:
 #
-# - *8 labelled.* Labels are dear, recordings cheap. Only eight training athletes are labelled, for teacher and
-#   student alike.
-# - *the others' windows too.* The other athletes' windows come back in, without labels: the
-#   teacher's answers take their place.
-# - *40 % wrong.* Two windows in five carry a wrong label. A teacher averages over many windows, and may see
-#   through it.
+# - *The teacher alone is heard.* At $\alpha = 1$ the student never sees a label.
+# - *8 labelled.* Labels are dear: someone has to watch the video. Only eight training athletes are
+#   labelled, for teacher and student alike.
+# - *8 labelled, the others' windows too.* Recordings are cheap. The other athletes' windows come
+#   back in without labels, and the teacher's answers take their place.
 
 # %% tags=["hide-input"]
 figures.gain_table(tables)

@@ -12,9 +12,9 @@ from sportsml_lite.evaluate import Interval, compare, gains, holm
 from sportsml_lite.losses import soften
 from sportsml_lite.plots.grammar import (
     PALE,
+    dumbbell,
     end_labels,
     flow,
-    interval_curve,
     score_table,
     small_multiples,
 )
@@ -26,6 +26,7 @@ from sportsml_lite.plots.style import (
     INK,
     QUIET,
     figure,
+    nothing,
     plain,
 )
 from sportsml_lite.prepare.tasks import STROKES
@@ -77,8 +78,9 @@ def _answer(ax, answer: pd.Series, label: str) -> None:
             ax.annotate(f"{value:.2f}", (value, at), (5, 0), textcoords="offset points",
                         va="center", color=ACCENT)  # fmt: skip
     at = int(np.flatnonzero(told)[0])
-    ax.annotate("the label says this and no more", (1, at), (-6, 0), textcoords="offset points",
-                ha="right", va="center", fontsize="small", color=INK)  # fmt: skip
+    ax.annotate("the label: this, and no more", (1, at - 0.5), (0, -3),
+                textcoords="offset points", ha="right", va="top", fontsize="small",
+                color=INK)  # fmt: skip
     ax.set_yticks(y, [plain(name) for name in answer.index])
     ax.tick_params(axis="y", length=0)
     ax.set(xlim=(0, 1.02), xlabel="probability that the teacher gives")
@@ -109,17 +111,14 @@ def teacher_student(teacher: int, student: int):
     """
     boxes = {
         "window": (0, 0, "windows"),
-        "teacher": (1, 0.8, f"teacher\n{teacher:,} weights"),
-        "student": (1, -0.8, f"student\n{student:,} weights"),
-        "soft": (2, 0.8, "soft answers"),
-        "loss": (3, 0, "loss"),
-        "label": (2, 0, "labels"),
-        "out": (2, -0.8, "its answers"),
+        "teacher": (1, 1, f"teacher\n{teacher:,} weights\nsoft answers"),
+        "label": (1, 0, "labels"),
+        "student": (1, -1, f"student\n{student:,} weights\nits own answers"),
+        "loss": (2, 0, "loss"),
     }
-    arrows = [("window", "teacher"), ("window", "student"), ("teacher", "soft"),
-              ("student", "out"), ("soft", "loss", "α"), ("label", "loss", "1 − α"),
-              ("out", "loss")]  # fmt: skip
-    return flow(boxes, arrows, "Two lessons for one student", accent=("student", "out"))
+    arrows = [("window", "teacher"), ("window", "student"), ("teacher", "loss", "α"),
+              ("label", "loss", "1 − α"), ("student", "loss")]  # fmt: skip
+    return flow(boxes, arrows, "Two lessons for one student", accent=("student",))
 
 
 def temperature(scores: pd.DataFrame, student: torch.Tensor, teacher: torch.Tensor):
@@ -139,11 +138,16 @@ def temperature(scores: pd.DataFrame, student: torch.Tensor, teacher: torch.Tens
     logits = telling_window(scores, STROKES[0])[1].sort_values(ascending=False)
     z = torch.tensor(logits.to_numpy()[None])
     p = np.array([soften(z, t)[0].numpy() for t in tau])
-    colors = dict(zip(logits.index, CYCLE, strict=False))
-    for i, (name, color) in enumerate(colors.items()):
-        top.plot(tau, p[:, i], color=color, lw=2)
-        top.annotate(plain(name), (tau[0], p[0, i]), (4, 3), textcoords="offset points",
-                     color=color, fontsize="small") if p[0, i] > SHOWN_FROM else None  # fmt: skip
+    for i, color in zip(range(p.shape[1]), CYCLE, strict=False):
+        top.plot(tau, p[:, i], color=color if i < 3 else QUIET, lw=2)
+    peak = int(p[:, 2].argmax())
+    spots = ((0, (3, 5), "bottom"), (0, (3, -9), "top"), (peak, (0, 6), "bottom"),
+             (peak, (14, -4), "top"))  # fmt: skip
+    for i, (at, place, end) in enumerate(spots):
+        if i < p.shape[1]:
+            name = "the others" if i == 3 and p.shape[1] > 4 else plain(logits.index[i])
+            top.annotate(name, (tau[at], p[at, i]), place, textcoords="offset points", va=end,
+                         color=CYCLE[i] if i < 3 else QUIET)  # fmt: skip
     top.set(xscale="log", ylim=(0, 1), ylabel="probability")
     top.set_title("The window above: a high τ brings the classes together")
     N, K = student.shape
@@ -153,10 +157,14 @@ def temperature(scores: pd.DataFrame, student: torch.Tensor, teacher: torch.Tens
     low.plot(tau, size, color=QUIET, lw=2)
     low.axhline(float(gap.norm()) / (K * N), color=INK, lw=1.2, ls=":")
     low.set(yscale="log", xlabel="temperature τ", ylabel="size of the gradient")
-    for name, at, color in (("with τ²", size[-1] * tau[-1] ** 2, ACCENT),
-                            ("without", size[-1], QUIET)):  # fmt: skip
-        low.annotate(name, (tau[-1], at), (0, 6), textcoords="offset points", ha="right",
-                     color=color)  # fmt: skip
+    ticks = (0.5, 1, 2, 5, 10, 20, 50, 100)
+    low.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    low.minorticks_off()
+    low.margins(y=0.12)
+    low.annotate("with τ²", (tau[-1], size[-1] * tau[-1] ** 2), (0, 6), ha="right",
+                 textcoords="offset points", color=ACCENT)  # fmt: skip
+    low.annotate("without", (tau[-1], size[-1]), (-14, -4), ha="right", va="center",
+                 textcoords="offset points", color=QUIET)  # fmt: skip
     low.set_title("Without the factor τ² the teacher falls silent")
     return fig
 
@@ -190,18 +198,20 @@ def gain_table(tables: Mapping[str, pd.DataFrame]):
 
 
 def budget(levels: Mapping[str, pd.DataFrame]):
-    """Macro-F1 against the number of labelled athletes, a panel a data set.
+    """Macro-F1 with eight and with all training athletes labelled, a panel a data set.
 
     Parameters
     ----------
-    levels : title → columns arm, athletes, estimate, low, high
+    levels : title → index arm, columns ``8 labelled`` and ``all labelled``
 
     Returns
     -------
-    fig
+    fig; a low one that says so where nobody trained with eight
     """
-    return small_multiples(levels, interval_curve, height_in=2.9, share=(), x="athletes",
-                           xlabel="labelled training athletes (the last: all)", ylabel="macro-F1",
+    levels = {name: table for name, table in levels.items() if len(table)}
+    if not levels:
+        return nothing("Too few athletes here to hide the labels of some.")
+    return small_multiples(levels, dumbbell, height_in=2.7, share=(), xlabel="macro-F1", spec=".3f",
                            accent=("labels and teacher",))  # fmt: skip
 
 

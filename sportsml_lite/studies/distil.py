@@ -80,6 +80,7 @@ PEOPLE = {"swimming": "swimmers", "actes": "riders", "simulated": "simulated run
 # The rows of the lesson's table.
 TITLES_SHORT = {
     "distilled": "all labelled",
+    "only_distilled": "all labelled, but the teacher alone is heard",
     "distilled_8": "8 labelled",
     "others_8": "8 labelled, the others' windows too",
 }
