@@ -11,7 +11,7 @@ A missing value holds the last one of its window; before the first it is the tra
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -54,6 +54,7 @@ CUTS = 400  # quantiles of heart rate that the zones may be cut at
 KERNELS, FEWER_KERNELS, MANY_WINDOWS = 9996, 2016, 4000
 KERNEL_STRENGTHS = np.logspace(1, 5, 5)
 PAST_S = 60
+NEVER = -10.0  # score of a class that training lacks; a ridge's scores lie about -1 and 1
 
 Predictor = Callable[[Windows], np.ndarray]
 
@@ -143,14 +144,7 @@ def fit_symmetric_baseline(
     ------
     UserError for windows without classes, and as :func:`fit_window_baseline` does
     """
-    if not train.classes:
-        raise UserError("baseline: symmetric answers are voted on, which needs classes")
-    images = [_image(train, sign) for sign in signs]
-    each = ("X", "mask", "y", "athlete", "recording", "t0_s")
-    joined = replace(
-        train, **{field: np.concatenate([getattr(i, field) for i in images]) for field in each}
-    )
-    predict = fit_window_baseline(name, joined, validation, seed)
+    predict = fit_window_baseline(name, _joined_images(train, signs), validation, seed)
 
     def voted(windows: Windows) -> np.ndarray:
         answers = np.stack([predict(_image(windows, sign)) for sign in signs])
@@ -159,6 +153,39 @@ def fit_symmetric_baseline(
         return np.where(own == votes.max(axis=0), answers[0], votes.argmax(axis=0))
 
     return voted
+
+
+def fit_symmetric_scores(
+    train: Windows, validation: Windows, signs: np.ndarray, seed: int = 0
+) -> Predictor:
+    """MiniRocket's scores of the classes, (N, K), averaged over a window's images.
+
+    Learned as in :func:`fit_symmetric_baseline`. A class that training lacks has the score
+    :data:`NEVER`, below all others.
+
+    Parameters
+    ----------
+    others : as for :func:`fit_symmetric_baseline`
+    """
+    joined = _joined_images(train, signs)
+    _check("minirocket", joined, validation)
+    predict, kinds = _minirocket(joined, validation, seed), len(train.classes)
+
+    def scores(windows: Windows) -> np.ndarray:
+        _check_form(train, windows)
+        return np.mean([predict.scores(_image(windows, sign), kinds) for sign in signs], axis=0)
+
+    return scores
+
+
+def _joined_images(train: Windows, signs: np.ndarray) -> Windows:
+    if not train.classes:
+        raise UserError("baseline: symmetric answers are voted on, which needs classes")
+    images = [_image(train, sign) for sign in signs]
+    each = ("X", "mask", "y", "athlete", "recording", "t0_s")
+    return replace(
+        train, **{field: np.concatenate([getattr(i, field) for i in images]) for field in each}
+    )
 
 
 def _image(windows: Windows, sign: np.ndarray) -> Windows:
@@ -309,8 +336,28 @@ def _line(features, train: Windows, validation: Windows, strengths) -> Predictor
         scores = [macro_f1(validation.y, answer) for answer in answers]
     else:
         scores = [-mse(validation.y, answer) for answer in answers]
-    best = models[int(np.argmax(scores))]
-    return lambda windows: best.predict(scaler.transform(features(windows)))
+    return _Line(models[int(np.argmax(scores))], scaler, features)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A ridge on standardised features of windows."""
+
+    model: object
+    scaler: object
+    features: Callable
+
+    def __call__(self, windows: Windows) -> np.ndarray:
+        return self.model.predict(self.scaler.transform(self.features(windows)))
+
+    def scores(self, windows: Windows, n_classes: int) -> np.ndarray:
+        """Scores of the classes, (N, K)."""
+        found = self.model.decision_function(self.scaler.transform(self.features(windows)))
+        if found.ndim == 1:  # of two classes, the second one's
+            found = np.stack([-found, found], axis=1)
+        out = np.full((len(found), n_classes), NEVER)
+        out[:, self.model.classes_] = found
+        return out
 
 
 def _reader(train: Windows, channels: tuple[str, ...]) -> Callable[[Windows], np.ndarray]:

@@ -263,9 +263,8 @@ def drawn_by_lot(shots: Shots, seed: int) -> Shots:
     for own in owners.groupby(["athlete", "y"]).indices.values():
         rank[random.choice(own)] = len(own) > 1
     stays = np.where(shots.shot.max_k >= 1, 1, -1)  # the athletes of the other exam
-    return replace(
-        shots, shot=FewShot(shots.athlete.astype(object), rank, stays, (rank == 0) & (stays > 0))
-    )
+    exam = FewShot(shots.athlete.astype(object), rank, stays, (rank == 0) & (stays > 0))
+    return replace(shots, shot=exam)
 
 
 def judged(said: pd.DataFrame) -> pd.DataFrame:

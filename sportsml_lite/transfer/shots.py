@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,13 @@ from sportsml_lite.schema import Windows
 from sportsml_lite.training.data import Sequences
 from sportsml_lite.transfer.many import personalise_many
 from sportsml_lite.transfer.shrink import Population
-from sportsml_lite.transfer.support import Adaptation, Personal, Support, as_support
+from sportsml_lite.transfer.support import (
+    Adaptation,
+    Personal,
+    Support,
+    as_support,
+    features_of,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,15 @@ class Shots:
     y: np.ndarray
     athlete: np.ndarray
     shot: FewShot
+    _known: list = field(default_factory=list, compare=False, repr=False)
+
+    def features(self, student: Student) -> torch.Tensor:
+        """What the student's head sees of every window; computed once a student."""
+        for model, features in self._known:
+            if model is student:
+                return features
+        self._known.append((student, features_of(student, self.part)))
+        return self._known[-1][1]
 
     def feasible_ks(self, wanted: Sequence[int]) -> tuple[int, ...]:
         """Those of the ``wanted`` k that some athlete can give."""
@@ -76,7 +91,11 @@ def adapted(
 def answers(personal: Personal, shots: Shots, k: int) -> pd.DataFrame:
     """What the athletes' models say of the test rows at k: columns athlete, y, predicted."""
     rows, owner = shots.test(k)
-    predicted = personal.outputs(shots.part.take(rows), owner).argmax(1).numpy()
+    if personal.same_features:
+        logits = personal.by_head(shots.features(personal.student)[rows], owner)
+    else:
+        logits = personal.outputs(shots.part.take(rows), owner)
+    predicted = logits.argmax(1).numpy()
     return pd.DataFrame(
         {"athlete": shots.athlete[rows], "y": shots.y[rows], "predicted": predicted}
     )

@@ -184,22 +184,33 @@ class Personal:
     def outputs(self, part: Sequences, owner: torch.Tensor) -> torch.Tensor:
         """Logits (N, K) of windows, each by the model of its ``owner`` (N,), a row number."""
         with torch.inference_mode():
-            if set(self.moved) <= {"head.weight", "head.bias"}:
-                logits = self._by_head(part, owner)
-            else:
-                logits = torch.zeros(len(part), self.seen.shape[1], dtype=part.X.dtype)
-                for i in owner.unique().tolist():
-                    own = part.take(owner == i)
-                    weights = {name: value[i] for name, value in self.moved.items()}
-                    logits[owner == i] = functional_call(self.student, weights, (own.X, own.mask))
+            if self.same_features:
+                return self.by_head(features_of(self.student, part), owner)
+            logits = torch.zeros(len(part), self.seen.shape[1], dtype=part.X.dtype)
+            for i in owner.unique().tolist():
+                own = part.take(owner == i)
+                weights = {name: value[i] for name, value in self.moved.items()}
+                logits[owner == i] = functional_call(self.student, weights, (own.X, own.mask))
             return logits.masked_fill(~self.seen[owner], -torch.inf).clone()
 
-    def _by_head(self, part, owner) -> torch.Tensor:
-        features = features_of(self.student, part)
-        head = {n: self.moved[n][owner] for n in self.moved}
-        weight = head.get("head.weight", self.student.head.weight.expand(len(part), -1, -1))
-        bias = head.get("head.bias", self.student.head.bias.expand(len(part), -1))
-        return (weight @ features[..., None])[..., 0] + bias
+    @property
+    def same_features(self) -> bool:
+        """Whether nothing but the head may have moved."""
+        return set(self.moved) <= {"head.weight", "head.bias"}
+
+    def by_head(self, features: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+        """:meth:`outputs` from the student's features (N, 2W), where they are the same for all."""
+        student, count = self.student, len(features)
+        weight, bias = (
+            self.moved[name][owner]
+            if name in self.moved
+            else student.get_parameter(name)
+            .detach()
+            .expand(count, *student.get_parameter(name).shape)
+            for name in ("head.weight", "head.bias")
+        )
+        logits = (weight @ features[..., None])[..., 0] + bias
+        return logits.masked_fill(~self.seen[owner], -torch.inf)
 
 
 def features_of(student: Student, part: Sequences) -> torch.Tensor:

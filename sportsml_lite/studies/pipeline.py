@@ -1,0 +1,302 @@
+"""Chapter 10: how much better is the whole pipeline than its parts, for an athlete never seen?
+
+Eight training athletes are labelled, the others gave their windows alone. A teacher learns from the
+labelled ones and answers for the rest; a student learns from both; the new athlete's k earliest
+windows of each class, or two measured heart rates, fit it to this athlete. Every student has the
+same size, first weights and number of steps; an arm leaves one thing out. MiniRocket gets what the
+student gets: the mirror images, the names of the athlete's classes, and the same shrunken class
+means, of its scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sportsml_lite.baselines.windows import fit_symmetric_scores, fit_window_baseline
+from sportsml_lite.losses import Hard, Soft
+from sportsml_lite.protocol import Split
+from sportsml_lite.schema import Windows
+from sportsml_lite.studies.runner import Options, Study
+from sportsml_lite.studies.transfer import ALPHA, TAU, Data, judged, load, splits
+from sportsml_lite.training.folds import Fold, label_budget, make_fold
+from sportsml_lite.training.networks import (
+    answers,
+    config_for,
+    predict,
+    train_student,
+    train_teacher,
+)
+from sportsml_lite.transfer import (
+    NO_OWN_DATA,
+    Adaptation,
+    Shots,
+    adapted,
+    class_means,
+    fit_population,
+    shrunken_heads,
+    take_shots,
+)
+from sportsml_lite.transfer import answers as shot_answers
+
+FEW = 8  # labelled training athletes
+K = 5  # windows a class that a new athlete gives
+KAPPA = 3.0  # windows that the population's means count as; fixed, and not tuned
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What may differ between two models.
+
+    model : ``'majority'``, ``'forest'``, ``'minirocket'``, ``'teacher'``, or a student:
+        ``'plain'`` (labels alone), ``'taught'`` (also the teacher's answers), ``'self'`` (also
+        those of a plain student)
+    masked : answers only with classes that the athlete's windows show
+    kappa : class means with κ in place of the trained head; 0 keeps the head
+    personal : fitted to the athlete: by windows (κ), or by two measured heart rates
+    shift : added to the job's seed
+    """
+
+    model: str
+    masked: bool = False
+    kappa: float = 0.0
+    personal: bool = False
+    shift: int = 0
+
+    @property
+    def adaptation(self) -> Adaptation:
+        """Of a student, by windows."""
+        if self.kappa:
+            return Adaptation("shrink", kappa=self.kappa, masked=True)
+        return Adaptation("population", masked=self.masked)
+
+
+ARMS = {
+    "majority": Arm("majority"),
+    "forest": Arm("forest"),
+    "minirocket": Arm("minirocket"),
+    "minirocket_personal": Arm("minirocket", kappa=KAPPA, personal=True),
+    "teacher": Arm("teacher"),
+    "none": Arm("plain"),
+    "none_again": Arm("plain", shift=50),
+    "masked": Arm("plain", masked=True),
+    "only_distilled": Arm("taught"),
+    "taught_masked": Arm("taught", masked=True),
+    "means": Arm("taught", kappa=NO_OWN_DATA),
+    "only_personal": Arm("plain", kappa=KAPPA, personal=True),
+    "self": Arm("self", kappa=KAPPA, personal=True),
+    "whole": Arm("taught", kappa=KAPPA, personal=True),
+}
+TITLES = {
+    "majority": "most frequent class",
+    "forest": "random forest",
+    "minirocket": "MiniRocket",
+    "minirocket_personal": "MiniRocket, personal",
+    "teacher": "the teacher",
+    "none": "small student alone",
+    "none_again": "the same, another seed",
+    "masked": "+ knows which classes",
+    "only_distilled": "+ teacher",
+    "taught_masked": "+ teacher, knows which classes",
+    "means": "+ teacher, class means of others",
+    "only_personal": "+ personal",
+    "self": "+ equal teacher, personal",
+    "whole": "everything: + teacher, personal",
+}
+# What the study asks: an arm, and the one that it is held against.
+QUESTIONS = {
+    "everything": ("whole", "none"),
+    "teacher": ("only_distilled", "none"),
+    "personal": ("only_personal", "none"),
+    "mask": ("masked", "none"),
+    "without_teacher": ("whole", "only_personal"),
+    "without_personal": ("whole", "only_distilled"),
+    "beyond_mask": ("whole", "taught_masked"),
+    "own_windows": ("whole", "means"),
+    "large_teacher": ("whole", "self"),
+    "rival": ("whole", "minirocket_personal"),
+}
+
+
+def score(
+    data: Data, split: Split, seed: int, arms: Mapping[str, Arm], options: Options
+) -> pd.DataFrame:
+    """Rows of one job: arm, athlete, metric (macro_f1, accuracy), value, n.
+
+    The same windows test every arm: those after the athlete's first k of each class and a gap; or
+    all of them, where two measured heart rates stand in for windows (there, arms that need windows
+    are left out). ``options.settings`` may hold another ``k`` or ``n_labelled``.
+
+    Raises
+    ------
+    UserError as :func:`sportsml_lite.training.folds.make_fold` does
+    """
+    room = Room.make(data, split, seed, options)
+    rows = []
+    for name, arm in arms.items():
+        by_windows = arm.masked or arm.kappa
+        if data.measured is not None and by_windows and not arm.personal:
+            continue
+        said = room.said(arm)
+        if len(said):
+            rows.append(judged(said).assign(arm=name, k=float(room.k)))
+    if not rows:
+        return pd.DataFrame(columns=["arm", "athlete", "metric", "value", "n", "k"])
+    return pd.concat(rows, ignore_index=True)
+
+
+class Room:
+    """One fold: its data, and each network or rival that was fitted in it, fitted once."""
+
+    def __init__(self, data, split, seed, options):
+        self.data, self.split, self.seed = data, split, seed
+        self.k = int(options.settings.get("k", K))
+        self.fold = make_fold(data.task, split)
+        self.config = config_for(self.fold, "full" if options.full else "quick")
+        count = int(options.settings.get("n_labelled", FEW))
+        self.labelled = label_budget(self.fold, count)
+        self.measured = make_fold(data.measured, split) if data.measured is not None else None
+        self.shots = take_shots(self.fold.test, self.fold.windows)
+        self.fitted = {}
+
+    @classmethod
+    def make(cls, data: Data, split: Split, seed: int, options: Options) -> Room:
+        """Prepare the fold."""
+        return cls(data, split, seed, options)
+
+    def said(self, arm: Arm) -> pd.DataFrame:
+        """What an arm answers: columns athlete, y, predicted, over the windows that test."""
+        rows = self.rows
+        if not len(rows):
+            return pd.DataFrame(columns=["athlete", "y", "predicted"])
+        if arm.model in ("majority", "forest"):
+            predicted = self.rival(arm.model)(self.fold.windows.take(rows))
+        elif arm.model == "minirocket":
+            predicted = self.minirocket(arm)
+        elif self.measured is None and (arm.masked or arm.kappa):
+            student = self.network(arm.model, arm.shift, self.fold)[0].model
+            known = self.once(("means", arm.model), lambda: self.population(student))
+            models = adapted(student, self.shots, self.k, arm.adaptation, known)
+            return shot_answers(models, self.shots, self.k)
+        else:
+            fold = self.measured if self.measured is not None and arm.personal else self.fold
+            signs = fold.signs if arm.model == "teacher" else None
+            nets = self.network(arm.model, arm.shift, fold)
+            predicted = answers(fold, predict(nets, fold.test, signs))[rows]
+        return self.frame(rows, predicted)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Test windows that count, (M,) int: the same for every arm."""
+        if self.measured is not None:
+            return np.arange(len(self.fold.windows))
+        if not self.shots.feasible_ks((self.k,)):
+            return np.arange(0)
+        return self.shots.test(self.k)[0]
+
+    def frame(self, rows: np.ndarray, predicted) -> pd.DataFrame:
+        windows = self.fold.windows
+        return pd.DataFrame({
+            "athlete": windows.athlete[rows].astype(str), "y": windows.y[rows],
+            "predicted": np.asarray(predicted),
+        })  # fmt: skip
+
+    def once(self, key, make):
+        """What ``make`` gives, made at the first call."""
+        if key not in self.fitted:
+            self.fitted[key] = make()
+        return self.fitted[key]
+
+    # --- networks ---------------------------------------------------------------------------------
+
+    def network(self, kind: str, shift: int, fold: Fold) -> list:
+        """The teacher's networks, or a student in a list, on one scale of heart rate."""
+        return self.once((kind, shift, id(fold)), lambda: self._train(kind, shift, fold))
+
+    def _train(self, kind: str, shift: int, fold: Fold) -> list:
+        seed, config, labelled = self.seed + shift, self.config, self.labelled
+        if kind == "teacher":
+            return train_teacher(fold, seed, config, labelled)
+        if kind == "plain":
+            return [train_student(fold, seed, config, Hard(), None, labelled)]
+        told = self.network("teacher" if kind == "taught" else "plain", 0, fold)
+        soft = predict(told, fold.train, fold.signs)
+        return [train_student(fold, seed, config, Soft(ALPHA, TAU), soft, labelled, True)]
+
+    def population(self, student):
+        """Class means of the labelled athletes."""
+        fold = self.fold
+        known = np.isin(fold.train_athlete.astype(str), self.labelled)
+        return fit_population(student, fold.train.take(known), fold.train_athlete[known])
+
+    # --- rivals -----------------------------------------------------------------------------------
+
+    def parts(self, task) -> tuple[Windows, Windows, Windows]:
+        """Labelled training windows, validation windows and test windows of a task."""
+        windows = task.windows
+        train, validation, test = (
+            windows.take(self.split.rows(windows.athlete, part))
+            for part in ("train", "validation", "test")
+        )
+        return train.take(np.isin(train.athlete.astype(str), self.labelled)), validation, test
+
+    def rival(self, name: str):
+        """A baseline that learns from the labelled athletes alone."""
+        train, validation, _ = self.parts(self.data.task)
+        return self.once(name, lambda: fit_window_baseline(name, train, validation, self.seed))
+
+    def minirocket(self, arm: Arm) -> np.ndarray:
+        """Answers of MiniRocket in each symmetry; personal by the same means as the student."""
+        by_heart_rate = self.measured is not None
+        task = self.data.measured if by_heart_rate and arm.personal else self.data.task
+        key = ("minirocket", id(task))
+        train, test, owners = self.once(key, lambda: self._minirocket(task))
+        if by_heart_rate or not arm.personal:
+            return test[self.rows].argmax(1)
+        rows, owner = self.shots.test(self.k)
+        y = torch.as_tensor(owners["y"])
+        known = class_means(train, y, owners["athlete"], train.shape[1])
+        support = _of_support(self.shots, self.k)
+        given = torch.where((support >= 0)[..., None], test[support.clamp(min=0)], 0)
+        shown = torch.where(support >= 0, torch.as_tensor(self.shots.y)[support.clamp(min=0)], -1)
+        weight, bias = shrunken_heads(given, shown, known, arm.kappa)
+        logits = (weight[owner] @ test[rows][..., None])[..., 0] + bias[owner]
+        seen = torch.stack([(shown == c).any(1) for c in range(train.shape[1])], 1)
+        return logits.masked_fill(~seen[owner], -torch.inf).argmax(1).numpy()
+
+    def _minirocket(self, task):
+        train, validation, test = self.parts(task)
+        scores = fit_symmetric_scores(train, validation, task.signs, self.seed)
+        own = {"y": train.y, "athlete": train.athlete.astype(str)}
+        return torch.as_tensor(scores(train)), torch.as_tensor(scores(test)), own
+
+
+def _of_support(shots: Shots, k: int) -> torch.Tensor:
+    """Rows of each athlete's calibration windows, (A, M), -1 where there is none."""
+    given = shots.shot.support(k)
+    each = [np.flatnonzero(given & (shots.athlete == a)) for a in shots.shot.athletes(k)]
+    out = torch.full((len(each), max(map(len, each))), -1)
+    for i, rows in enumerate(each):
+        out[i, : len(rows)] = torch.as_tensor(rows)
+    return out
+
+
+STUDY = Study(
+    name="pipeline",
+    question="How much better is the whole pipeline than its parts, for an athlete never seen?",
+    load=load,
+    splits=splits,
+    score=score,
+    arms=ARMS,
+    titles=TITLES,
+    reference="none",
+    metric="macro_f1",
+    datasets=("swimming", "actes", "simulated"),
+    quick=("majority", "teacher", "none", "none_again", "masked", "only_distilled",
+           "taught_masked", "means", "only_personal", "self", "whole"),
+    cheap=("majority", "none"),
+)  # fmt: skip
