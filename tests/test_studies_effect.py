@@ -153,8 +153,10 @@ def test_real_people_have_ratings_and_no_bounds(data):
 def test_few_people_are_left_out_one_at_a_time(data):
     table = data.tables["effect"]
     some = table.take(np.isin(table.athlete, sorted(set(table.athlete))[:6]))
-    few = replace(data, tables={"effect": some})
+    few = replace(data, tables={"effect": some}, alone=True)
     assert [len(split.test) for split in study.splits(few, 0)] == [1] * 6
+    quick = study.splits(replace(few, alone=False), 0)[0]  # its one fold needs an interval
+    assert len(quick.test) == 2
     assert len(study.splits(data, 0)) == protocol.PROTOCOL.folds
 
 
@@ -200,6 +202,17 @@ def test_own_share_finds_the_level_and_not_chance():
             for m, v in values.items()
         ]
         assert study.own_share(pd.concat(rows), "x") == pytest.approx(wanted, abs=0.03)
+
+
+def test_questions_are_asked_where_both_arms_ran(scores):
+    panels = study.by_target({"here": scores})
+    found = study.judge(panels)
+    assert list(panels) == [("here", "effect")]
+    assert {key[2:] for key in found} == {("ridge", "mean"), ("ridge_past", "ridge"),
+                                          ("ridge_past", "athlete_mean")}  # fmt: skip
+    gain = found["here", "effect", "ridge_past", "ridge"].gain.estimate
+    means = [evaluate.mean(scores, arm, "rmse").estimate for arm in ("ridge", "ridge_past")]
+    assert gain == pytest.approx(means[0] - means[1]) and gain > 0
 
 
 def test_arms_say_what_differs():

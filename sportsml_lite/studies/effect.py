@@ -110,6 +110,7 @@ class Data:
     tables : target → features and target; athletes, sessions : as loaded
     hidden : a row a session_id, what only a simulator knows; None where athletes are real
     first : number of the first athlete that no one has simulated yet
+    alone : whether, where they are few, each athlete is tested alone
     """
 
     tables: dict[str, Table]
@@ -117,6 +118,7 @@ class Data:
     sessions: pd.DataFrame
     hidden: pd.DataFrame | None = None
     first: int = 0
+    alone: bool = False
 
     @property
     def target(self) -> str:
@@ -146,13 +148,16 @@ def load(options: Options) -> Data:
     sessions = found.sessions[found.sessions["source"] != "pmdata/pmsys"].reset_index(drop=True)
     targets = ("effect",) if sessions["effect"].notna().any() else ("rpe", "srpe")
     tables = {t: prepare.session_table(sessions, found.athletes, t) for t in targets}
-    return Data(tables, found.athletes, sessions)
+    return Data(tables, found.athletes, sessions, alone=options.full)
 
 
 def splits(data: Data, partition: int) -> list[Split]:
-    """Five groups of athletes, each tested once; where they are few, one athlete at a time."""
+    """Five groups of athletes, each tested once; where they are few, one athlete at a time.
+
+    A quick run has one fold, and an interval needs two athletes: there it is groups for all.
+    """
     athlete = data.tables[data.target].athlete
-    few = len(set(athlete)) < FEW
+    few = data.alone and len(set(athlete)) < FEW
     return (protocol.leave_one_out if few else protocol.fold_athletes)(athlete, seed=partition)
 
 
@@ -333,6 +338,36 @@ def _by_experience(data: Data, test: Table, prediction: np.ndarray) -> list[pd.D
 
 
 # --- what pages ask of the table -----------------------------------------------------------------
+
+QUESTIONS = {  # arm → what it is held against
+    "effect": (("mlp", "ridge"), ("mlp", "boosting"), ("boosting", "ridge"), ("ridge", "mean"),
+               ("ridge", "ratio"), ("ridge_past", "ridge"), ("ridge_past", "athlete_mean"),
+               ("mlp_past", "ridge_past")),
+    "srpe": (("per_minute", "mean"), ("ridge", "per_minute"), ("boosting", "per_minute"),
+             ("ridge_past", "per_minute")),
+}  # fmt: skip
+QUESTIONS["rpe"] = QUESTIONS["effect"]
+
+
+def by_target(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], pd.DataFrame]:
+    """Scores by data set and target, from Scores by data set."""
+    return {
+        (name, target): part
+        for name, table in tables.items()
+        for target, part in table.groupby("target", sort=False)
+    }
+
+
+def judge(panels: Mapping[tuple[str, str], pd.DataFrame]) -> dict[tuple, evaluate.Comparison]:
+    """Every question of the study, in RMSE: (data set, target, arm, against) → comparison."""
+    found = {}
+    for (name, target), scores in panels.items():
+        arms = set(scores["arm"])
+        for arm, rival in QUESTIONS[target]:
+            if {arm, rival} <= arms:
+                key = (name, target, arm, rival)
+                found[key] = evaluate.compare(scores, arm, rival, "rmse", target)
+    return found
 
 
 def way(scores: pd.DataFrame, arm: str, end: str = "floor", start: str = "mean"):
