@@ -1,231 +1,316 @@
-"""The figures of chapter 4: learning curves, errors between bounds, residuals, athletes."""
+"""The figures of chapter 4: how far each model comes, when training stops, and what is missing."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots.style import BLUE, CYCLE, GREY, INK, ORANGE, figure
+from sportsml_lite.evaluate import athlete_values, compare, mean
+from sportsml_lite.plots import grammar
+from sportsml_lite.plots.style import ACCENT, GREY, INK, QUIET, figure, nothing, plain
+from sportsml_lite.studies import effect as study
 
-DOTS = {"s": 20, "alpha": 0.7, "linewidths": 0}
+REAL = "Real people: how hard a session felt"
+SIMULATED = "Simulated runners: the training effect"
+SHORT = {
+    "mean": "mean predictor",
+    "mlp": "neural network",
+    "ridge": "ridge",
+    "bound": "observable bound",
+    "ridge_past": "ridge + own past",
+    "ridge_hindsight": "own level known",
+    "floor": "noise floor",
+}
 
 
-def bounds(way: pd.DataFrame, versus: pd.DataFrame, floor: str, rival: str, unit: str, kinds: dict):
-    """How far each model gets from the mean predictor to the floor, and against a rival.
+def panel_title(dataset: str, target: str) -> str:
+    """Title of a panel of the lab: the data set, and what is predicted of its sessions."""
+    what = {"effect": "training effect", "rpe": "perceived exertion", "srpe": "session load"}
+    return f"{dataset}: {what[target]}"
+
+
+def remaining(scores: pd.DataFrame, arms) -> pd.DataFrame:
+    """Squared error that each arm leaves, in per cent of the mean predictor's, with its interval.
 
     Parameters
     ----------
-    way : a row a model: columns estimate, low, high (%, 0 the mean predictor, 100 the floor)
-    versus : the same for the paired gain in MSE over the rival; NaN for the rival itself
-    floor : what 100 % is
-    rival : name of the rival
-    unit : of the gain
-    kinds : colour of the models that are not blue
+    scores : of one data set and target
+    arms : names; those that the scores lack are left out
 
     Returns
     -------
-    fig
+    DataFrame, index of short titles, columns estimate, low, high
     """
-    fig, (left, right) = figure(1, 2, 0.9 + 0.42 * len(way), width_ratios=[1.7, 1], sharey=True)
-    rows = np.arange(len(way))[::-1]
-    colors = [kinds.get(name, BLUE) for name in way.index]
-    for ax, frame in ((left, way), (right, versus)):
-        for row, color, (_, r) in zip(rows, colors, frame.iterrows(), strict=True):
-            ax.plot([r["low"], r["high"]], [row, row], color=color, lw=2.5, solid_capstyle="butt")
-            ax.plot(r["estimate"], row, "o", color=color, ms=8, mec="white")
-        ax.axvline(0, color=INK, lw=1)
-    left.axvline(100, color=GREY, lw=1.5, ls="--")
-    left.set_yticks(rows, way.index)
-    left.set(ylim=(-0.7, rows[0] + 0.7), xlim=(min(-8, way["low"].min() - 4), 106))
-    left.set_xlabel(f"% of the way\n(0: mean predictor, 100: {floor})")
-    right.set_xlabel(f"gain over {rival}\n(MSE, {unit}; right: better)")
-    return fig
+    rows = {}
+    for arm in arms:
+        if arm in set(scores["arm"]):
+            gone = study.way(scores, arm, end="")
+            left = (1 - gone.estimate, 1 - gone.high, 1 - gone.low)
+            rows[SHORT.get(arm, study.TITLES[arm])] = [100 * x for x in left]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
 
 
-def learning_curves(histories: list[pd.DataFrame], lines: dict[str, float], unit: str):
-    """Training and validation MSE of each seed against the epoch, with every kept epoch.
+def ladder(panels: Mapping[str, pd.DataFrame], title: str = ""):
+    """What each model leaves of the mean predictor's squared error, a stair a data set.
 
     Parameters
     ----------
-    histories : columns epoch, train_mse, val_mse, a table a seed
-    lines : horizontal lines by name, e.g. the mean predictor's MSE
-    unit : of the squared error
+    panels : title → Scores of one target, the most important first
 
     Returns
     -------
-    fig
+    fig; grey, left of the noise floor: where no model can come
     """
-    fig, ax = figure(height_in=3.6)
-    for i, history in enumerate(histories):
-        for column, color, name in (("train_mse", BLUE, "training"), ("val_mse", ORANGE, "valid.")):
-            label = f"{name} athletes" if not i else None
-            ax.plot(history["epoch"], history[column], color=color, lw=1.5, alpha=0.7, label=label)
-        best = history.loc[history["val_mse"].idxmin()]
-        ax.plot(best["epoch"], best["val_mse"], "v", color=INK, ms=8, mec="white", zorder=5,
-                label=None if i else "kept", ls="")  # fmt: skip
-    _levels(ax, lines)
-    # The first epochs of a target far from 0 would press all else to the floor.
-    ax.set(xlabel="epoch", ylabel=f"MSE ({unit}²)", ylim=(0, 3 * max(lines.values())))
-    ax.legend(loc="upper right", ncols=3, fontsize="small")
+    tables = {name: remaining(scores, SHORT) for name, scores in panels.items()}
+    for table in tables.values():  # real people have one too, somewhere
+        if SHORT["floor"] not in table.index:
+            table.loc[SHORT["floor"]] = np.nan
+    tall = [len(table) for table in tables.values()]
+    fig, axes = figure(len(tables), 1, 1.1 + 0.46 * sum(tall) + 0.5 * len(tall), squeeze=False,
+                       sharex=True, height_ratios=tall)  # fmt: skip
+    top = max(table["estimate"].max() for table in tables.values())
+    for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
+        _stair(ax, table, name)
+        ax.set_xlim(0, 1.06 * max(top, 100))
+    axes[-1, 0].set_xlabel("squared error left, % of the mean predictor's\n← better")
+    grammar._headline(fig, title)
     return fig
 
 
-def _levels(ax, lines: dict[str, float]) -> None:
-    """Dashed horizontal lines, named at the right end."""
-    for name, level in lines.items():
-        ax.axhline(level, color=GREY, lw=1.2, ls="--", zorder=0)
-        ax.annotate(name, (1, level), (-2, 2), xycoords=("axes fraction", "data"), ha="right",
-                    textcoords="offset points", color=INK, fontsize="small")  # fmt: skip
+def _stair(ax, table: pd.DataFrame, name: str) -> None:
+    grammar.interval_rows(table, name, spec=".0f", accent=[SHORT["ridge_past"]], ax=ax)
+    y = np.arange(len(table))[::-1]
+    ax.step(
+        table["estimate"].dropna(),
+        y[table["estimate"].notna()],
+        where="pre",
+        color=QUIET,
+        lw=1,
+        zorder=0,
+    )
+    ax.axvline(100, color=INK, lw=1, ls="--", zorder=0)
+    floor = table["estimate"].get(SHORT["floor"], np.nan)
+    if np.isnan(floor):
+        text, at = "nobody knows where it lies", 2
+    else:
+        ax.axvspan(0, floor, color=GREY, alpha=0.3, lw=0, zorder=0)
+        text, at = "grey: no model can come here", floor + 10
+    ax.annotate(text, (at, 0), va="center", fontsize=grammar.SMALL, color=INK)
 
 
-def athletes_needed(curve: pd.DataFrame, lines: dict[str, float], unit: str):
-    """Error on athletes never seen against the number of training athletes.
-
-    Parameters
-    ----------
-    curve : columns model, athletes, mse; a row a draw of training athletes
-    lines : horizontal lines by name
-    unit : of the squared error
-
-    Returns
-    -------
-    fig with a dot a draw and a line through their means
-    """
-    fig, ax = figure(height_in=3.8)
-    for (name, part), color, marker in zip(
-        curve.groupby("model", sort=False), CYCLE, "os^D", strict=False
-    ):
-        ax.scatter(part["athletes"], part["mse"], color=color, marker=marker, **DOTS)
-        means = part.groupby("athletes")["mse"].mean()
-        ax.plot(means.index, means, marker=marker, color=color, ms=6, mec="white", label=name)
-    _levels(ax, lines)
-    ticks = np.unique(curve["athletes"])
-    ax.set_xscale("log")
-    ax.set_xticks(ticks, [f"{n:,}" for n in ticks])
-    ax.minorticks_off()
-    top = min(1.1 * curve["mse"].max(), 3 * max(lines.values()))
-    ax.set(xlabel="training athletes", ylabel=f"MSE ({unit}²)", ylim=(0, top))
-    ax.legend(loc="upper right", ncols=3, fontsize="small")
-    return fig
-
-
-def choices(panels: dict[str, dict[str, pd.DataFrame]], unit: str):
-    """Validation MSE against the epoch, a panel for each choice and a line for each option.
+def learning_curve(history: pd.DataFrame, level: float, unit: str, title: str = ""):
+    """Training and validation error against the epoch, and the epoch that is kept.
 
     Parameters
     ----------
-    panels : title -> option -> table with epoch and val_mse (mean over seeds)
-    unit : of the squared error
-
-    Returns
-    -------
-    fig
-    """
-    fig, axes = figure(1, len(panels), 3.6, sharey=True)
-    lowest = []
-    for ax, (title, options) in zip(axes, panels.items(), strict=True):
-        for (name, history), color, ls in zip(
-            options.items(), CYCLE, ("-", "--", "-.", ":"), strict=False
-        ):
-            ax.plot(history["epoch"], history["val_mse"], color=color, ls=ls, lw=2, label=name)
-            lowest.append(history["val_mse"].min())
-        ax.set(title=title, xlabel="epoch")
-        ax.legend(fontsize="small")
-    axes[0].set(ylabel=f"validation MSE ({unit}²)", ylim=(0, 4 * np.median(lowest)))
-    return fig
-
-
-def stopping(watched: pd.DataFrame, chosen: pd.DataFrame, unit: str):
-    """Validation MSE and validation F1 against the epoch, and the epoch that each rule keeps.
-
-    Parameters
-    ----------
-    watched : index epoch; column mse, and a column an F1 by its shift of the class borders
-    chosen : index rule, column epoch
-    unit : of the squared error
-
-    Returns
-    -------
-    fig
-    """
-    fig, (top, bottom) = figure(2, 1, 4.6, sharex=True)
-    top.plot(watched.index, watched["mse"], "o-", color=BLUE, ms=4, mec="white")
-    top.plot(*_at(watched["mse"], chosen.loc["mse", "epoch"]), "v", color=INK, ms=10, mec="white")
-    top.set(ylabel=f"validation\nMSE ({unit}²)", title="stopping on MSE: one curve, one minimum")
-    for (name, curve), color in zip(watched.drop(columns="mse").items(), CYCLE[1:], strict=False):
-        bottom.plot(curve.index, curve, "o-", color=color, ms=3, lw=1.3, label=name)
-        bottom.plot(*_at(curve, chosen.loc[name, "epoch"]), "v", color=color, ms=11, mec=INK)
-    bottom.set(xlabel="epoch", ylabel="validation\nmacro-F1")
-    bottom.set_title("stopping on F1: another curve for every place of the class borders")
-    fig.legend(*bottom.get_legend_handles_labels(), title="borders", loc="outside lower center",
-               ncols=len(watched.columns) - 1, fontsize="small")  # fmt: skip
-    return fig
-
-
-def _at(curve: pd.Series, epoch: int) -> tuple[int, float]:
-    return epoch, curve.loc[epoch]
-
-
-def residuals(predicted, error, person: pd.DataFrame, unit: str, hidden: str = ""):
-    """Residuals against the prediction, and each athlete's mean residual.
-
-    Parameters
-    ----------
-    predicted, error : (N,) prediction and truth minus prediction
-    person : index athlete; columns bias (mean residual) and x
+    history : columns epoch, train_loss, val_loss (MSE)
+    level : validation MSE of the mean predictor
     unit : of the target
-    hidden : name of ``x`` if the simulator knows it; empty ranks the athletes by their bias
 
     Returns
     -------
     fig
     """
-    fig, (left, right) = figure(1, 2, 3.6, sharey=True)
-    left.scatter(predicted, error, s=6, color=BLUE, alpha=0.25, linewidths=0, rasterized=True)
-    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, 11)))
-    middle = pd.Series(predicted).groupby(np.digitize(predicted, edges[1:-1])).mean()
-    mean = pd.Series(error).groupby(np.digitize(predicted, edges[1:-1])).mean()
-    left.plot(middle, mean, "o-", color=ORANGE, ms=6, mec="white", label="mean of a tenth")
-    left.set(xlabel=f"predicted ({unit})", ylabel=f"residual: truth − predicted ({unit})")
-    left.legend(loc="upper right", fontsize="small")
-    x = person["x"] if hidden else person["bias"].rank()
-    right.scatter(x, person["bias"], color=ORANGE, **DOTS)
-    right.set_xlabel(hidden or "athletes, by their mean residual")
-    right.set_title("a dot an athlete: mean residual")
-    for ax in (left, right):
-        ax.axhline(0, color=INK, lw=1)
+    fig, ax = figure(height_in=3.4)
+    for column, color in (("train_loss", QUIET), ("val_loss", ACCENT)):
+        ax.plot(history["epoch"], history[column], "o-", color=color, ms=3.5, lw=1.8)
+    best = history.loc[history["val_loss"].idxmin()]
+    ax.plot(best["epoch"], best["val_loss"], "v", color=INK, ms=11, mec="white", zorder=5)
+    ax.annotate(f"epoch {best['epoch']:.0f}: these weights are kept",
+                (best["epoch"], best["val_loss"]), (6, 16), textcoords="offset points",
+                fontsize=grammar.SMALL)  # fmt: skip
+    ax.axhline(level, color=GREY, lw=1.2, ls="--", zorder=0)
+    ax.annotate("mean predictor", (1, level), (-2, 3), xycoords=("axes fraction", "data"),
+                ha="right", textcoords="offset points", fontsize=grammar.SMALL)  # fmt: skip
+    # The first epochs of a target far from 0 would press all else to the floor.
+    ax.set(xlabel="epoch", ylabel=f"mean squared error ({unit}²)", ylim=(0, 2.2 * level))
+    last = history.iloc[-1]
+    ends = {
+        name: (last["epoch"], min(last[column], 2.1 * level), color)
+        for name, column, color in (
+            ("training athletes", "train_loss", QUIET),
+            ("validation athletes", "val_loss", ACCENT),
+        )
+    }
+    grammar.end_labels(ax, ends)
+    grammar._headline(fig, title)
     return fig
 
 
-def spread(errors: pd.DataFrame, groups: pd.DataFrame, pair: tuple[str, str], unit: str):
-    """Each athlete's error under two models, and the errors of groups of athletes.
+def person(real: pd.DataFrame, simulated: pd.DataFrame, title: str = ""):
+    """Each athlete's mean residual under ridge: real people sorted, simulated ones against ρ.
 
     Parameters
     ----------
-    errors : a row an athlete, a column a model
-    groups : columns group, model, estimate, low, high
-    pair : the two models of the left panel, the reference first
-    unit : of the error, with its name
+    real, simulated : Scores of one target each
 
     Returns
     -------
     fig
     """
-    fig, (left, right) = figure(1, 2, 4.2, width_ratios=[1, 1.15])
-    left.scatter(errors[pair[0]], errors[pair[1]], color=BLUE, **DOTS)
-    left.axline((0, 0), slope=1, color=GREY, lw=1, ls="--")
-    top = 1.05 * errors[list(pair)].to_numpy().max()
-    left.set(xlim=(0, top), ylim=(0, top), xlabel=f"{pair[0]}: {unit}", ylabel=f"{pair[1]}: {unit}")
-    left.set_title("a dot an athlete; below the line: better", fontsize="small")
-    names = list(dict.fromkeys(groups["group"]))
-    models = list(dict.fromkeys(groups["model"]))
-    for i, (model, color) in enumerate(zip(models, CYCLE, strict=False)):
-        part = groups[groups["model"] == model].set_index("group").loc[names]
-        y = np.arange(len(names))[::-1] + 0.2 * (1 - i)
-        error = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
-        right.errorbar(part["estimate"], y, xerr=error, fmt="o", color=color, ms=5, label=model)
-    right.set_yticks(np.arange(len(names))[::-1], names)
-    right.set(xlim=(0, None), xlabel=f"{unit}, 95 % interval")
-    fig.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=3,
-               fontsize="small")  # fmt: skip
+    fig, (top, bottom) = figure(2, 1, 5.6)
+    bias = athlete_values(real, "ridge", "bias").sort_values()
+    after = athlete_values(real, "ridge_past", "bias").loc[bias.index]
+    x = np.arange(1, len(bias) + 1)
+    top.vlines(x, after, bias, color=QUIET, lw=1.5)
+    top.plot(x, bias, "o", color=ACCENT, ms=8, mec="white")
+    top.plot(x, after, "_", color=INK, ms=12, mew=2)
+    _corner(top, "● ridge", ACCENT, 0.96)
+    _corner(top, "– with own past", INK, 0.85)
+    top.set(xlabel="people, sorted", ylabel="mean residual\n(CR10 points)", xticks=x)
+    top.set_title(REAL)
+    bias = athlete_values(simulated, "ridge", "bias")
+    factor = athlete_values(simulated, "floor", "responder").loc[bias.index]
+    bottom.scatter(factor, bias, s=22, color=ACCENT, alpha=0.7, linewidths=0)
+    bottom.set(xlabel="hidden responder factor ρ", ylabel="mean residual\n(points of effect)")
+    bottom.set_title(SIMULATED)
+    for ax in (top, bottom):
+        ax.axhline(0, color=INK, lw=1, zorder=0)
+    grammar._headline(fig, title)
     return fig
+
+
+def _corner(ax, text: str, color: str, y: float) -> None:
+    ax.annotate(text, (0.02, y), xycoords="axes fraction", va="top", color=color,
+                fontsize=grammar.SMALL)  # fmt: skip
+
+
+def experience(panels: Mapping[str, pd.DataFrame], title: str = ""):
+    """Mean absolute error against the number of earlier sessions on record.
+
+    Parameters
+    ----------
+    panels : title → Scores of one target
+
+    Returns
+    -------
+    fig
+    """
+    fig, axes = figure(len(panels), 1, 0.4 + 2.9 * len(panels), squeeze=False)
+    for ax, (name, scores) in zip(axes[:, 0], panels.items(), strict=True):
+        table = by_experience(scores)
+        grammar.interval_curve(table, line="arm", x="earlier", accent=[SHORT["ridge_past"]], ax=ax)
+        unit = study.UNITS[scores["target"].iloc[0]]
+        ax.set(ylabel=f"mean miss\n({unit})", ylim=(0, None))
+        ax.set_xticks(ax.get_xticks(), _spans(np.unique(table["earlier"])))
+        ax.set_title(plain(name))
+    axes[-1, 0].set_xlabel("earlier sessions on record")
+    grammar._headline(fig, title)
+    return fig
+
+
+def by_experience(scores: pd.DataFrame, arms=("ridge", "ridge_past", "floor")) -> pd.DataFrame:
+    """Mean absolute error by earlier sessions: arm (short title), earlier, estimate, low, high."""
+    part = scores[scores["metric"] == "mae_after"]
+    rows = []
+    for arm in arms:
+        for earlier, some in part[part["arm"] == arm].groupby("earlier"):
+            if some["athlete"].nunique() < 5:
+                continue  # too few have come so far
+            i = mean(some, arm, "mae_after")
+            rows.append((SHORT[arm], earlier, i.estimate, i.low, i.high))
+    return pd.DataFrame(rows, columns=["arm", "earlier", "estimate", "low", "high"])
+
+
+def _spans(lowest) -> list[str]:
+    """Names of bins from their lower ends: 0, 1, 2, 3–4, 5–9, …, 40+."""
+    highest = [*(int(b) - 1 for b in lowest[1:]), None]
+    return [
+        f"{a:.0f}+" if b is None else f"{a:.0f}" if a == b else f"{a:.0f}–{b}"
+        for a, b in zip(lowest, highest, strict=True)
+    ]
+
+
+def athletes_needed(panels: Mapping[str, pd.DataFrame], title: str = ""):
+    """Squared error left against the number of training athletes.
+
+    Parameters
+    ----------
+    panels : title → Scores that hold arms of fewer athletes; empty draws nothing
+
+    Returns
+    -------
+    fig
+    """
+    if not panels:
+        return nothing("Too few people, or a quick run: no arm has fewer athletes.")
+    fig, axes = figure(len(panels), 1, 0.4 + 2.7 * len(panels), squeeze=False)
+    for ax, (name, scores) in zip(axes[:, 0], panels.items(), strict=True):
+        models = {"ridge": "ridge", "boosting": "boosted trees", "mlp": "MLP"}
+        stops = {"10": "_10", "40": "_40", "all of the fold": "", "many more": "bound"}
+        rows = []
+        for place, end in enumerate(stops.values()):
+            for model, label in models.items():
+                arm = end if end == "bound" else f"{model}{end}"
+                if arm in set(scores["arm"]) and not (end == "bound" and model != "ridge"):
+                    left = 100 * (1 - study.way(scores, arm, end="").estimate)
+                    rows.append((label, place, left))
+        table = pd.DataFrame(rows, columns=["arm", "k", "estimate"])
+        grammar.interval_curve(table, accent=["MLP"], ordinal=False, ax=ax)
+        ax.set_xticks(range(len(stops)), list(stops))
+        ax.axhline(100, color=INK, lw=1, ls="--", zorder=0)
+        ax.set(ylabel="squared error left (%)", ylim=(0, 1.1 * table["estimate"].max()))
+        ax.set_title(plain(name))
+    axes[-1, 0].set_xlabel("training athletes")
+    grammar._headline(fig, title)
+    return fig
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+SAYS = {
+    "better": "does better than",
+    "worse": "loses to",
+    "no difference": "does no better than",
+    "undecided": "is not shown to beat",
+}
+
+
+def takeaway(real: pd.DataFrame, simulated: pd.DataFrame) -> str:
+    """The chapter's one sentence, true for whatever the tables hold."""
+    way = 100 * study.way(simulated, "ridge_past").estimate
+    cut = 100 * study.way(real, "ridge_past", end="", start="ridge").estimate
+    network = compare(simulated, "mlp", "ridge", "rmse", "effect").verdict
+    helped = (
+        f"In real people the same line removes {cut:.0f} % of what ridge misses."
+        if cut > 0
+        else "In real people the same line does not help ridge."
+    )
+    return (
+        f"In simulated runners, one line about a runner's own past goes {way:.0f} % of the way "
+        "from knowing nothing to all that can be known, while a neural network that sees "
+        f"features alone {SAYS[network]} ridge regression. {helped}"
+    )
+
+
+def against(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:
+    """What the protocol lets us say of an arm against another, with the gain in RMSE."""
+    found = compare(scores, arm, rival, "rmse", quantity)
+    return f"{SAYS[found.verdict]} {_NAMES[rival]} ({found.gain:+.2f})"
+
+
+_NAMES = {"ridge": "ridge", "mean": "the mean predictor", "mlp": "the network"}
+
+
+def features_alone(real: pd.DataFrame) -> str:
+    """Which models of features beat the mean predictor in real people."""
+    names = [n for n in ("trimp", "ratio", "ridge", "boosting", "mlp")
+             if compare(real, n, "mean", "rmse", "rpe").verdict == "better"]  # fmt: skip
+    if not names:
+        return "none of the five models that see features alone is shown to beat the mean predictor"
+    beat = " and ".join(study.TITLES[n] for n in names)
+    return f"of the five models that see features alone, only {beat} can be told from the mean"
+
+
+def results(real: pd.DataFrame, simulated: pd.DataFrame) -> list[dict]:
+    """The chapter's table: RMSE of five rungs with intervals, real people and simulated runners."""
+    rows = []
+    for arm in ("mean", "mlp", "ridge", "ridge_past", "floor"):
+        row = {"model": SHORT[arm]}
+        for name, scores in (("real people", real), ("simulated runners", simulated)):
+            there = arm in set(scores["arm"])
+            row[name] = mean(scores, arm, "rmse") if there else "nobody knows"
+        rows.append(row)
+    return rows
