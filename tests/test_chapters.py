@@ -104,6 +104,13 @@ def test_finds_a_chapter(name):
     assert chapters.find(name).name == "01_collect"
 
 
+@pytest.mark.parametrize("name", ["8_lab", "08_lab", "08_distil_lab", "distil_lab"])
+def test_finds_a_lab(name):
+    assert chapters.find(name).name == "08_distil_lab"
+    assert chapters.find(name.removesuffix("_lab")).name == "08_distil"
+    assert chapters.find(name).is_lab
+
+
 def test_unknown_chapter_names_the_nearest():
     with pytest.raises(UserError, match="did you mean '01_collect'"):
         chapters.find("01_colect")
@@ -112,8 +119,13 @@ def test_unknown_chapter_names_the_nearest():
 def test_every_chapter_has_the_common_parameters():
     for chapter in chapters.chapters():
         found = chapter.parameters()
-        assert {"dataset", "data_dir", "seed", "profile"} <= set(found), chapter.name
+        assert {"dataset", "data_dir", "seed"} <= set(found), chapter.name
         assert all(p.comment for p in found.values()), chapter.name
+        assert ("profile" in found) == chapter.is_lab, chapter.name
+        if chapter.is_lab:
+            assert found["profile"].default == "accepted"
+            with pytest.raises(UserError, match="'accepted', 'quick' or 'full'"):
+                found["profile"].check("fast")
 
 
 def test_a_broken_line_keeps_its_comment(tmp_path):
@@ -147,7 +159,6 @@ def test_pair_keeps_outputs_of_check_cells_only(chapter):
         ("seed", True, "is no whole number"),
         ("seed", "1", "is no whole number"),
         ("n_athletes", 3, "outside 10 to 1000"),
-        ("profile", "fast", "is not 'quick' or 'full'"),
     ],
 )
 def test_a_running_chapter_refuses_what_plain_papermill_gave(name, value, what):

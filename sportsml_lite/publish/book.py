@@ -114,7 +114,7 @@ def _execute_one(root: Path, chapter: Chapter, inputs: dict[str, str]) -> float:
 
 
 def stage(root: Path, folder: Path, executed: dict[str, Path]) -> None:
-    """Lay out what Jupyter Book reads: book/, notebooks, exercises, MathJax.
+    """Lay out what Jupyter Book reads: book/, notebooks, exercises of the lessons, MathJax.
 
     A chapter without an executed copy is staged as it stands, without outputs.
     """
@@ -127,9 +127,10 @@ def stage(root: Path, folder: Path, executed: dict[str, Path]) -> None:
     for chapter in chapters(root):
         source = executed.get(chapter.name)
         notebook = nbformat.read(source, as_version=4) if source else chapter.notebook()
-        exercises = f"exercises/{chapter.name}_exercises.ipynb"
         nbformat.write(_dressed(notebook), folder / "notebooks" / f"{chapter.name}.ipynb")
-        nbformat.write(exercise_notebook(notebook), folder / "notebooks" / exercises)
+        if not chapter.is_lab:
+            exercises = folder / "notebooks" / "exercises" / f"{chapter.name}_exercises.ipynb"
+            nbformat.write(exercise_notebook(notebook), exercises)
     _copy_mathjax(folder / "book" / "_static" / "mathjax")
 
 

@@ -1,4 +1,4 @@
-"""The chapters: where they are, their parameters, and the pair .py + .ipynb."""
+"""Lessons and labs: where they are, their parameters, and the pair .py + .ipynb."""
 
 from __future__ import annotations
 
@@ -110,8 +110,26 @@ class Chapter:
         return self.source.stem
 
     @property
+    def is_lab(self) -> bool:
+        """Whether it measures (``NN_topic_lab``) rather than teaches (``NN_topic``)."""
+        return self.name.endswith("_lab")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called: 08_distil, distil, 08, 8; or 08_distil_lab, distil_lab, 08_lab."""
+        number, _, topic = self.name.partition("_")
+        end = "_lab" if self.is_lab else ""
+        return self.name, topic, number + end, number.lstrip("0") + end
+
+    @property
     def pair(self) -> Path:
         return self.source.with_suffix(".ipynb")
+
+    def code(self) -> str:
+        """The code of all cells, without Jupyter's own commands (``%`` and ``!``)."""
+        cells = self.notebook().cells
+        code = "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        return re.sub(r"^\s*[%!].*$", "", code, flags=re.M)
 
     def notebook(self):
         """The source as a notebook without outputs (``nbformat.NotebookNode``)."""
@@ -153,13 +171,13 @@ def _read_parameters(code: str, where: str) -> dict[str, Parameter]:
 
 
 def chapters(root: Path | None = None) -> list[Chapter]:
-    """All chapters, in the order of their numbers."""
+    """All lessons and labs, in the order of their numbers: a lesson, then its lab."""
     folder = (root or project_root()) / "notebooks"
     return [Chapter(path) for path in sorted(folder.glob("[0-9][0-9]_*.py"))]
 
 
 def find(name: str) -> Chapter:
-    """The chapter called ``1``, ``01``, ``01_collect`` or by the path of either file.
+    """The lesson called ``8``, ``08``, ``08_distil``, the lab called ``08_lab``, or either's path.
 
     Raises
     ------
@@ -168,8 +186,7 @@ def find(name: str) -> Chapter:
     known = chapters()
     stem = Path(name).stem if name.endswith((".py", ".ipynb")) else name
     for chapter in known:
-        number, _, topic = chapter.name.partition("_")
-        if stem in (chapter.name, topic, number, number.lstrip("0")):
+        if stem in chapter.names:
             return chapter
     names = [chapter.name for chapter in known]
     near = difflib.get_close_matches(stem, names + [n[3:] for n in names], 1, 0.5)

@@ -2,82 +2,59 @@
 
 from __future__ import annotations
 
-import ast
+import contextlib
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.paths import PACKAGE, project_root
+from sportsml_lite.paths import project_root
 from sportsml_lite.publish.chapters import Chapter, check
 from sportsml_lite.publish.record import record, recorded
 
 __all__ = ["Failed", "dependencies", "execute", "key", "record", "recorded", "run"]
 
-# A changed version of one of these can change a number; others cannot.
-NUMERIC = ("numpy", "pandas", "scipy", "scikit-learn", "torch", "lightning", "sympy", "seaborn")
-
+RUN_DIR = "SPORTSML_RUN_DIR"  # where a running lab leaves its table of scores
 
 # --- what a run depends on -----------------------------------------------------------------------
 
 
-def package_files(code: str, package: Path = PACKAGE) -> set[Path]:
-    """Files of the package that ``code`` imports, directly or through other modules."""
-    found: set[Path] = set()
-    todo = [code]
-    while todo:
-        for path in _imported_files(todo.pop(), package) - found:
-            found.add(path)
-            todo.append(path.read_text(encoding="utf-8"))
-    return found
-
-
-def _imported_files(code: str, package: Path) -> set[Path]:
-    names = set()
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    files = set()
-    for name in names:
-        top, *parts = name.split(".")
-        if top == package.name:
-            for depth in range(len(parts) + 1):
-                stem = package.joinpath(*parts[:depth])
-                files |= {stem.with_suffix(".py"), stem / "__init__.py"}
-    return {path for path in files if path.is_file()}
-
-
 def dependencies(chapter: Chapter, values: dict[str, object]) -> dict[str, str]:
-    """Everything a run's numbers depend on, as text by name: equal dicts, equal numbers."""
+    """Everything a run's numbers depend on, as text by name: equal dicts, equal numbers.
+
+    The definitions of the package that its code reaches, versions of the libraries that these
+    import, its text, parameters and data, and the accepted results of the studies that it names.
+    """
+    from sportsml_lite import fingerprint
     from sportsml_lite.collect import fetch
 
-    notebook = chapter.notebook()
-    code = "\n\n".join(
-        re.sub(r"^\s*[%!].*$", "", cell.source, flags=re.M)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    )
+    code = chapter.code()
+    reached = fingerprint.of_code(code)
     inputs = {f"notebook {chapter.name}": _sha256(chapter.source.read_bytes())}
-    for path in package_files(code):
-        inputs[f"module {path.relative_to(PACKAGE).as_posix()}"] = _sha256(path.read_bytes())
     settings = {name: p.default for name, p in chapter.parameters().items()} | values
     inputs["parameters"] = json.dumps(settings, sort_keys=True)
     own = str(settings["data_dir"])
     folder = Path(own).expanduser() if own else fetch.locate(str(settings["dataset"]))
     inputs["data"] = fetch.fingerprint(folder) if folder else "none"
-    for path in sorted((project_root() / "results").glob("*.json")):
-        if path.name.partition("-")[0] in code:  # a chapter names whose results it prints
-            inputs[f"result {path.name}"] = _sha256(path.read_bytes())
+    for name in studies_named(code, reached.code):
+        for path in sorted((project_root() / "results").glob(f"{name}-*.parquet")):
+            inputs[f"result {path.stem}"] = _sha256(path.read_bytes())
     inputs["python"] = platform.python_version()
-    for name in NUMERIC:
-        inputs[f"library {name}"] = importlib.metadata.version(name)
-    return inputs
+    inputs |= {f"library {name}": version for name, version in reached.libraries.items()}
+    return inputs | {name: hash_ for name, hash_ in reached.code.items() if ":" in name}
+
+
+def studies_named(code: str, reached: Iterable[str]) -> list[str]:
+    """Studies whose accepted results some code may print: it imports them or loads them by name."""
+    from sportsml_lite.studies import NAMES
+
+    loaded = re.findall(r"load\(\s*[\"'](\w+)", code)
+    modules = {name.partition(":")[0].rpartition(".")[2] for name in reached if "studies." in name}
+    return [name for name in NAMES if name in modules or name in loaded]
 
 
 def key(inputs: dict[str, str]) -> str:
@@ -133,7 +110,8 @@ def run(chapter: Chapter, given: dict[str, str], progress: bool = False) -> Path
     """Run a chapter with other parameters; return the folder of the run.
 
     The folder ``runs/<chapter>/<key>`` holds ``<chapter>.ipynb`` (executed) and ``record.json``:
-    parameters, recorded numbers, and everything they depend on.
+    parameters, recorded numbers, and everything they depend on. A lab that recomputes its study
+    leaves ``scores.parquet`` there, too.
     """
     import nbformat
 
@@ -141,12 +119,26 @@ def run(chapter: Chapter, given: dict[str, str], progress: bool = False) -> Path
     inputs = dependencies(chapter, values)
     folder = project_root() / "runs" / chapter.name / key(inputs)
     output = folder / f"{chapter.name}.ipynb"
-    execute(chapter, values, output, progress)
+    with _run_dir(folder):
+        execute(chapter, values, output, progress)
     notebook = nbformat.read(output, as_version=4)
     numbers = {name: None if n != n else n for name, n in recorded(notebook).items()}  # no NaN
     summary = {"chapter": chapter.name, "parameters": values, "numbers": numbers}
     write_atomically(folder / "record.json", json.dumps(summary | {"inputs": inputs}, indent=1))
     return folder
+
+
+@contextlib.contextmanager
+def _run_dir(folder: Path) -> Iterator[None]:
+    """Tell the kernel where the run's folder is."""
+    before = os.environ.get(RUN_DIR)
+    os.environ[RUN_DIR] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop(RUN_DIR)
+        if before is not None:
+            os.environ[RUN_DIR] = before
 
 
 def read_record(folder: Path) -> dict:
