@@ -1,73 +1,178 @@
-"""The figures of chapter 10: what each step of the pipeline adds, and for whom."""
+"""The figures of chapter 10: for whom, where in the book, the ladder, what each step is worth."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+
 import pandas as pd
 
-from sportsml_lite.plots.style import BLUE, GREEN, GREY, INK, ORANGE, figure
+from sportsml_lite.evaluate import Comparison, athlete_values, holm, mean
+from sportsml_lite.plots.grammar import (
+    before_after,
+    flow,
+    interval_rows,
+    score_table,
+    small_multiples,
+)
+from sportsml_lite.protocol import margin
+from sportsml_lite.studies.pipeline import PEOPLE, QUESTIONS, TITLES, judge
+
+LADDER = ("majority", "forest", "none", "only_distilled", "masked", "only_personal", "whole",
+          "minirocket", "minirocket_personal")  # fmt: skip
+ASKED = {
+    "everything": "everything, over the small student alone",
+    "teacher": "the teacher alone, over the small student alone",
+    "personal": "the athlete's windows or heart rates alone",
+    "mask": "knowing which classes, alone",
+    "without_teacher": "what the teacher adds to the rest",
+    "without_personal": "what the athlete's windows or heart rates add to the rest",
+    "beyond_mask": "of that, beyond knowing which classes",
+    "own_windows": "of that, beyond class means of others",
+    "large_teacher": "a large teacher in place of an equal one",
+    "rival": "everything, over a personal MiniRocket",
+}
+LESSON = ("everything", "without_teacher", "without_personal", "own_windows", "rival")
+CAPTION = (
+    "Paired gain in macro-F1: mean over athletes of macro-F1 over the classes that each performs, "
+    "with its 95 % interval over athletes and models. * stands after Holm's correction."
+)
 
 
-def ladder(scores: pd.DataFrame, gains: pd.DataFrame, worth: float, metric: str):
-    """Score of every arm, and its paired gain over the arm without any step.
+def for_whom(tables: Mapping[str, pd.DataFrame]):
+    """Every athlete from the small student alone to the whole pipeline, a panel a data set.
 
     Parameters
     ----------
-    scores : a row an arm: columns estimate, low, high
-    gains : the same for the gain over the first arm, with ``verdict``; NaN for the first arm
-    worth : smallest gain worth naming
-    metric : its name
+    tables : Scores by data set
 
     Returns
     -------
     fig
     """
-    fig, (left, right) = figure(1, 2, 0.9 + 0.42 * len(scores), sharey=True)
-    rows = np.arange(len(scores))[::-1]
-    colors = {"better": GREEN, "worse": ORANGE}
-    kinds = [colors.get(v, GREY) for v in gains["verdict"]]
-    for ax, frame in ((left, scores), (right, gains)):
-        for row, color, (_, r) in zip(rows, kinds, frame.iterrows(), strict=True):
-            ax.plot([r["low"], r["high"]], [row, row], color=color, lw=2.5, solid_capstyle="butt")
-            ax.plot(r["estimate"], row, "o", color=color, ms=8, mec="white")
-    right.axvspan(-worth, worth, color=GREY, alpha=0.15, lw=0)
-    right.axvline(0, color=INK, lw=1)
-    left.set_yticks(rows, scores.index)
-    left.set(ylim=(-0.7, rows[0] + 0.7), xlabel=f"{metric}\n(mean over athletes)")
-    right.set_xlabel("paired gain\n(grey band: too small to name)")
-    return fig
-
-
-def each_athlete(before: pd.Series, after: pd.Series, harm: float, names: tuple, metric: str):
-    """An arrow an athlete, from the score without any step to the score with all of them.
-
-    Parameters
-    ----------
-    before, after : score of each athlete, mean over the seeds, the same index
-    harm : loss beyond which an athlete counts as harmed
-    names : of the two ends
-    metric : its name
-
-    Returns
-    -------
-    fig
-    """
-    order = before.sort_values().index
-    start, stop = before[order].to_numpy(), after[order].to_numpy()
-    rows = np.arange(len(order))
-    height = float(np.clip(1.2 + 0.2 * len(order), 2.6, 7.0))
-    fig, ax = figure(height_in=height)
-    kinds = {
-        "gains": (stop - start > harm, BLUE),
-        "within the margin": (np.abs(stop - start) <= harm, GREY),
-        "harmed": (stop - start < -harm, ORANGE),
+    panels = {
+        PEOPLE.get(name, name): tuple(athlete_values(t, arm) for arm in ("none", "whole"))
+        for name, t in tables.items()
     }
-    for name, (mine, color) in kinds.items():
-        label = f"{name} ({mine.sum()})"
-        ax.hlines(rows[mine], start[mine], stop[mine], color=color, lw=2, label=label)
-        ax.plot(stop[mine], rows[mine], "o", color=color, ms=5)
-    ax.plot(start, rows, "|", color=INK, ms=7, mew=1.5)
-    ax.set(xlabel=f"{metric}: tick {names[0]}, dot {names[1]}", ylabel="athletes never seen")
-    ax.set_yticks([])
-    ax.legend(loc="upper left", fontsize="small")
-    return fig
+    return small_multiples(
+        panels, before_after, "From the small student to the whole pipeline, athlete by athlete",
+        height_in=3.9, harm=margin("macro_f1").harm, xlabel="macro-F1",
+        names=("alone", "everything"), share=(),
+    )  # fmt: skip
+
+
+def you_are_here():
+    """The book's pipeline, with the chapters; the last step is where this chapter stands.
+
+    Returns
+    -------
+    fig
+    """
+    boxes = {
+        "few": (0, 2, "few athletes,\nlabelled"),
+        "many": (0, 1, "many athletes,\nnot labelled"),
+        "teacher": (1, 2, "teacher\n(chapter 7)"),
+        "student": (1, 1, "small student\n(chapter 8)"),
+        "own": (0, 0, "the athlete's\nfirst windows"),
+        "personal": (1, 0, "their student\n(chapter 9)"),
+        "test": (2, 0, "you are here:\nlater windows"),
+    }
+    arrows = [("few", "teacher"), ("teacher", "student"), ("many", "student"),
+              ("few", "student"), ("student", "personal"), ("own", "personal"),
+              ("personal", "test")]  # fmt: skip
+    return flow(boxes, arrows, "Learn from many, teach a small one, fit it to one", ("test",))
+
+
+def ladder(scores: pd.DataFrame, title: str = "", ax=None, arms=LADDER):
+    """Macro-F1 of the arms, rung by rung.
+
+    Parameters
+    ----------
+    scores : of the study and one data set; arms : of them, from top to bottom
+    ax : where to draw; None makes a figure
+
+    Returns
+    -------
+    fig
+    """
+    known = [arm for arm in arms if arm in set(scores["arm"])]
+    levels = {TITLES[arm]: mean(scores, arm) for arm in known}
+    return interval_rows(
+        levels, title, "macro-F1, mean over athletes", accent=(TITLES["whole"],), ax=ax
+    )
+
+
+def step_table(tables: Mapping[str, pd.DataFrame], questions=LESSON):
+    """What each step is worth: a row a question, a column a data set.
+
+    Parameters
+    ----------
+    tables : Scores by data set; questions : of them
+
+    Returns
+    -------
+    pandas Styler
+    """
+    verdicts = judge(tables)
+    survives = holm(verdicts)
+    rows = [
+        {"what it is worth": ASKED[q]}
+        | {PEOPLE[d]: _cell(verdicts.get((d, q)), survives.get((d, q), False)) for d in tables}
+        for q in questions
+    ]
+    return score_table(rows, caption=CAPTION)
+
+
+def _cell(found: Comparison | None, stands: bool) -> str:
+    if found is None:
+        return "–"
+    # A thin space, at which the line may break on a telephone.
+    return f"{found.gain:+.3f}".replace(", ", ",\u2009") + " *" * stands
+
+
+def level_table(tables: Mapping[str, pd.DataFrame]):
+    """Macro-F1 of every arm: a row an arm, a column a data set.
+
+    Parameters
+    ----------
+    tables : Scores by data set
+
+    Returns
+    -------
+    pandas Styler
+    """
+    rows = [
+        {"arm": title}
+        | {d: mean(t, arm) if arm in set(t["arm"]) else "–" for d, t in tables.items()}
+        for arm, title in TITLES.items()
+        if any(arm in set(t["arm"]) for t in tables.values())
+    ]
+    return score_table(rows, 3, (
+        "Macro-F1: mean over athletes of macro-F1 over the classes that each performs, with its "
+        "95 % interval over athletes and models."
+    ))  # fmt: skip
+
+
+def judged_table(
+    verdicts: Mapping[tuple, Comparison], survives: Mapping[tuple, bool], nulls: Mapping[str, int]
+):
+    """Every question of the study: a row a comparison.
+
+    Parameters
+    ----------
+    verdicts, survives : by (data set, question)
+    nulls : harmed by seed alone, by data set
+
+    Returns
+    -------
+    pandas Styler
+    """
+    rows = [
+        {
+            "data": data, "arm": TITLES[QUESTIONS[name][0]], "against": TITLES[QUESTIONS[name][1]],
+            "gain": c.gain, "verdict": c.verdict, "Holm": survives[data, name],
+            "harmed": f"{c.harmed} of {c.athletes}", "by seed": nulls[data],
+            "lowest tenth": c.lowest_tenth,
+        }
+        for (data, name), c in verdicts.items()
+    ]  # fmt: skip
+    return score_table(rows, 3, CAPTION.split(" * ")[0])

@@ -1,108 +1,245 @@
-"""The figures of chapter 9: gain against k, athlete by athlete, harm, other devices."""
+"""The figures of chapter 9: before and after five windows, the time line, gain, the kinder exam."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots.style import BLUE, CYCLE, GREY, INK, ORANGE, figure, plain
+from sportsml_lite.errors import UserError
+from sportsml_lite.evaluate import Comparison, athlete_values, compare, mean
+from sportsml_lite.plots.grammar import (
+    SMALL,
+    before_after,
+    dumbbell,
+    interval_curve,
+    interval_rows,
+    score_table,
+)
+from sportsml_lite.plots.style import ACCENT, GREY, INK, figure, plain
+from sportsml_lite.protocol import FewShot, margin
+from sportsml_lite.schema import Windows
+from sportsml_lite.studies.transfer import COUNTED, EXAMS, KS, TITLES, at, most_helped
 
-MARKS = "osD^vPX*h"
+CHEAP = ("masked", "means", "shrink", "guarded", "head")
+CAPTION = (
+    "Macro-F1: mean over athletes of macro-F1 over the classes that each performs; gain over the "
+    "same student for all, with its 95 % interval over athletes and models."
+)
 
 
-def curves(gains: pd.DataFrame, athletes: dict[int, int], harm: float):
-    """Gain and share harmed against k, a line a method.
+def before_and_after(scores: pd.DataFrame, who: str = "swimmer"):
+    """One athlete's classes before and after five windows, and below every athlete.
 
     Parameters
     ----------
-    gains : columns method, k, estimate, low, high (macro-F1), harmed (0 to 1)
-    athletes : how many remain at each k
-    harm : loss from which an athlete counts as harmed
+    scores : of the study and one data set; who : what an athlete is called
 
     Returns
     -------
     fig
     """
-    fig, (left, right) = figure(1, 2, 4.2, width_ratios=[1.25, 1])
-    ks = list(athletes)
-    methods = list(dict.fromkeys(gains["method"]))
-    apart = np.linspace(-0.25, 0.25, len(methods))
-    for i, (method, shift) in enumerate(zip(methods, apart, strict=True)):
-        part = gains[gains["method"] == method]
-        x = np.array([ks.index(k) for k in part["k"]])
-        color, mark = CYCLE[i % len(CYCLE)], MARKS[i % len(MARKS)]
-        line = {"color": color, "marker": mark, "ms": 5, "lw": 1.3}
-        left.errorbar(
-            x + shift, part["estimate"], yerr=_bars(part), elinewidth=1, **line, label=method
+    athlete, right = most_helped(scores)
+    right.index = [plain(name) for name in right.index]
+    part = at(scores, COUNTED)
+    before, after = (athlete_values(part, arm) for arm in ("population", "shrink"))
+    height = 0.42 * len(right) + 0.3, float(np.clip(0.2 * len(before), 2.8, 6))
+    fig, (top, low) = figure(2, 1, sum(height) + 1.6, height_ratios=height)
+    dumbbell(right, xlabel="share of the windows read rightly", names=("before", "after"), ax=top)
+    top.set_title(f"{who} {athlete}, whom five windows a class help most")
+    before_after(before, after, xlabel="macro-F1", harm=margin("macro_f1").harm, ax=low)
+    low.set_title(f"Every {who}: most hardly move, and somebody may lose")
+    return fig
+
+
+def time_line(windows: Windows, shot: FewShot, athlete: str, k: int):
+    """What an athlete's windows are for, in the order of time; and which ones the guard hides.
+
+    Parameters
+    ----------
+    windows : of one data set; shot : from ``few_shot_windows`` on them
+    athlete : one who can give k; k : windows a class
+
+    Returns
+    -------
+    fig
+    """
+    mine = np.flatnonzero(windows.athlete.astype(str) == athlete)
+    order = np.lexsort([windows.t0_s[mine], windows.recording[mine].astype(str)])
+    mine = mine[order]
+    shown = np.unique(windows.y[mine])
+    row = np.searchsorted(shown, windows.y[mine])
+    support, test = shot.support(k)[mine], shot.test[mine]
+    fig, (top, low) = figure(2, 1, 4.6, sharex=True)
+    kinds = {"calibrate": (support, ACCENT), "test": (test, INK),
+             "neither: kept for a larger k, or the gap": (~support & ~test, "#d8d8d8")}  # fmt: skip
+    x = np.arange(len(mine))
+    for i, (name, (these, color)) in enumerate(kinds.items()):
+        top.bar(x[these], 0.7, 1.0, row[these] - 0.35, color=color, lw=0)
+        top.annotate(name, (0.0, 1.02), (i * 92, 0), xycoords="axes fraction", fontsize=SMALL,
+                     textcoords="offset points", color=GREY if i == 2 else color)  # fmt: skip
+    hidden = shown[len(shown) // 2]
+    for these, face in ((windows.y[mine] != hidden, ACCENT), (windows.y[mine] == hidden, "white")):
+        these = these & support
+        low.bar(x[these], 0.7, 1.0, row[these] - 0.35, color=face, edgecolor=ACCENT, lw=1.2)
+    at_x = x[support & (windows.y[mine] == hidden)].max()
+    low.annotate("left out: explained better\nby the others' model, or by mine?",
+                 (at_x, np.searchsorted(shown, hidden)), (16, 0), textcoords="offset points",
+                 va="center", fontsize=SMALL, color=INK)  # fmt: skip
+    for ax in (top, low):
+        ax.set_yticks(
+            range(len(shown)), [plain(windows.classes[c]).replace("_", " ") for c in shown]
         )
-        right.plot(x + shift, 100 * part["harmed"], **line)
-    for ax in (left, right):
-        ax.axhline(0, color=INK, lw=1)
-        ax.set_xticks(range(len(ks)), [f"{k}\n({athletes[k]})" for k in ks])
-        ax.set_xlabel("windows a class, k (athletes)")
-    left.set_ylabel("gain in macro-F1\nover the population's model")
-    right.set_ylabel(f"lose more than {harm:g}\n(% of the athletes)")
-    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3,
-               fontsize="small")  # fmt: skip
+        ax.set_ylim(-0.6, len(shown) - 0.4)
+    top.set_title("The earliest windows calibrate, later ones test\n")
+    low.set_title("The guard hides one class after the other")
+    low.set_xlabel("windows of one athlete, in the order of time")
     return fig
 
 
-def athletes(each: dict[str, pd.DataFrame], harm: float):
-    """Every athlete's gain against k, a panel a method; the population's model is the line at 0.
+def gain_rows(scores: pd.DataFrame, arms=CHEAP) -> pd.DataFrame:
+    """Gain over the same student for all against k: columns arm, k, estimate, low, high."""
+    rows = []
+    for arm in arms:
+        for k in KS:
+            try:
+                gain = compare(at(scores, k), arm, "population").gain
+            except UserError:  # nobody, or one athlete, can give so much
+                continue
+            rows.append((TITLES[arm], k, gain.estimate, gain.low, gain.high, gain.athletes))
+    return pd.DataFrame(rows, columns=["arm", "k", "estimate", "low", "high", "athletes"])
+
+
+def gain_against_k(scores: pd.DataFrame, title: str = "", ax=None):
+    """Mean gain against the number of windows, the athletes who remain below each k.
 
     Parameters
     ----------
-    each : name of a method -> gains, athletes × k; NaN where an athlete cannot give so much
-    harm : band around 0 inside which nobody counts as harmed
+    scores : of the study and one data set; ax : where to draw; None makes a figure
 
     Returns
     -------
     fig
     """
-    fig, axes = figure(1, len(each), 4.2, sharey=True, squeeze=False)
-    for ax, (name, gains) in zip(axes[0], each.items(), strict=True):
-        x = np.arange(1, gains.shape[1] + 1)
-        ax.axhspan(-harm, 0, color=GREY, alpha=0.25, lw=0)
-        ax.axhline(0, color=INK, lw=1.2)
-        for row in gains.to_numpy():
-            hurt = np.nanmin(row) < -harm
-            ax.plot(np.r_[0, x], np.r_[0, row], "-o", color=ORANGE if hurt else BLUE, lw=1, ms=4,
-                    alpha=0.75, mec="white", mew=0.5)  # fmt: skip
-        ax.plot(np.r_[0, x], np.r_[0, gains.mean()], color=INK, lw=3)
-        ax.set_xticks(np.r_[0, x], ["0", *gains.columns])
-        ax.set(title=name, xlabel="labelled windows a class, k")
-    axes[0, 0].set_ylabel("gain in macro-F1 over the population's model")
+    table = gain_rows(scores)
+    fig = interval_curve(
+        table, title, "labelled windows a class (athletes who can give them)",
+        "gain in macro-F1", accent=(TITLES["shrink"],), zero=True, ax=ax,
+    )  # fmt: skip
+    people = table.groupby("k")["athletes"].max()
+    axes = ax or fig.axes[0]
+    axes.set_xticks(range(len(people)), [f"{k:g}\n({n})" for k, n in people.items()])
     return fig
 
 
-def shifts(table: pd.DataFrame):
-    """Macro-F1 under each shift, a mark a method, with intervals.
+def exams(scores: pd.DataFrame, title: str = "", ax=None):
+    """Gain in accuracy of one fine-tuned head, examined in three ways.
 
     Parameters
     ----------
-    table : columns shift, method, estimate, low, high
+    scores : of the study and one data set; ax : where to draw; None makes a figure
 
     Returns
     -------
     fig
     """
-    names = list(dict.fromkeys(table["shift"]))
-    fig, ax = figure(height_in=1.2 + 0.62 * len(names))
-    methods = list(dict.fromkeys(table["method"]))
-    for i, method in enumerate(methods):
-        part = table[table["method"] == method]
-        y = np.array([len(names) - names.index(s) for s in part["shift"]])
-        y = y + 0.3 - 0.6 * i / max(1, len(methods) - 1)
-        look = {"fmt": MARKS[i], "color": CYCLE[i % len(CYCLE)], "ms": 6}
-        ax.errorbar(part["estimate"], y, xerr=_bars(part), **look, label=method)
-    ax.set_yticks(range(len(names), 0, -1), [plain(name) for name in names])
-    ax.set_xlabel("macro-F1 of athletes never seen, 95 % interval")
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4,
-               fontsize="small")  # fmt: skip
-    return fig
+    one = at(scores, 1)
+    gains = {name: compare(one, *pair, "accuracy").gain for name, pair in EXAMS.items()}
+    return interval_rows(
+        gains, title, "gain in accuracy", zero=True, spec="+.3f",
+        accent=("beyond knowing the classes",), ax=ax,
+    )  # fmt: skip
 
 
-def _bars(part: pd.DataFrame) -> np.ndarray:
-    """Lengths (2, N) below and above the estimates; an interval may lie beside its estimate."""
-    lengths = [part["estimate"] - part["low"], part["high"] - part["estimate"]]
-    return np.clip(lengths, 0, None)
+def method_table(scores: pd.DataFrame, arms: Mapping[str, str] | None = None, k: int = COUNTED):
+    """A row a method: gain over the same student for all, the harmed, the lowest tenth.
+
+    Parameters
+    ----------
+    scores : of the study and one data set; k : windows a class
+    arms : names with their titles; None is the lesson's five
+
+    Returns
+    -------
+    pandas Styler
+    """
+    few = ("masked", "means", "shrink", "guarded", "population_again")
+    arms = arms or {arm: TITLES[arm] for arm in few}
+    rows = []
+    for arm, title in arms.items():
+        if arm in set(at(scores, k)["arm"]):
+            c = compare(at(scores, k), arm, "population")
+            rows.append({"method": title, "gain": c.gain, "harmed": f"{c.harmed} of {c.athletes}",
+                         "lowest tenth": c.lowest_tenth})  # fmt: skip
+    return score_table(rows, 3, f"{CAPTION} k = {k}.")
+
+
+def level_table(tables: Mapping[str, pd.DataFrame], k: int = COUNTED):
+    """Macro-F1 of every arm at one k, a row an arm, a column a data set.
+
+    Parameters
+    ----------
+    tables : Scores by data set, of those in which athletes give windows; k : windows a class
+
+    Returns
+    -------
+    pandas Styler
+    """
+    parts = {name: at(scores, k) for name, scores in tables.items()}
+    rows = [
+        {"arm": title}
+        | {
+            name: mean(part, arm) if arm in set(part["arm"]) else "–"
+            for name, part in parts.items()
+        }
+        for arm, title in TITLES.items()
+        if any(arm in set(part["arm"]) for part in parts.values())
+    ]
+    return score_table(rows, 3, f"{CAPTION.split(';')[0]}, with its 95 % interval. k = {k}.")
+
+
+def count_table(tables: Mapping[str, pd.DataFrame]):
+    """How many athletes remain at each k.
+
+    Parameters
+    ----------
+    tables : Scores by data set, of those in which athletes give windows
+
+    Returns
+    -------
+    pandas Styler
+    """
+    rows = []
+    for name, scores in tables.items():
+        own = scores[scores["arm"] == "population"].groupby("k")["athlete"].nunique()
+        rows.append({"data": name} | {f"k = {k:g}": int(n) for k, n in own.items()})
+    table = pd.DataFrame(rows).fillna(0)
+    return score_table(
+        table.astype({c: int for c in table if c != "data"}),
+        caption="Athletes who can give k windows of every class that they perform.",
+    )
+
+
+def judged_table(verdicts: Mapping[tuple, Comparison], survives: Mapping[tuple, bool], nulls):
+    """Every question of the study: a row a comparison.
+
+    Parameters
+    ----------
+    verdicts, survives : by (data set, arm, against, k)
+    nulls : harmed by seed alone, by (data set, k)
+
+    Returns
+    -------
+    pandas Styler
+    """
+    rows = [
+        {
+            "data": data, "k": "–" if np.isnan(k) else f"{k:g}", "arm": TITLES[arm],
+            "against": TITLES[against], "gain": c.gain, "verdict": c.verdict,
+            "Holm": survives[data, arm, against, k], "harmed": f"{c.harmed} of {c.athletes}",
+            "by seed": nulls[data, k], "lowest tenth": c.lowest_tenth,
+        }
+        for (data, arm, against, k), c in verdicts.items()
+    ]  # fmt: skip
+    return score_table(rows, 3, CAPTION.replace("the same student for all", "the arm named"))

@@ -1,0 +1,166 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 · The whole pipeline: the lab
+#
+# **The experiment.** Eight labelled training athletes, the others without labels, and five windows of each
+# class from a new athlete (or two measured heart rates): the whole pipeline, and every arm that leaves
+# something out. The lesson of chapter 10 tells why; this page shows every arm.
+#
+# `accepted` reads the tables in `results/`. `quick` recomputes the first fold of one data set, with
+# short trainings; `full` recomputes everything. The command is always the same:
+#
+# `sportsml run 10_pipeline_lab -p dataset swimming -p profile full`
+
+# %% tags=["imports"]
+import torch
+
+from sportsml_lite.evaluate import athlete_values, compare, holm
+from sportsml_lite.plots import pipeline as figures
+from sportsml_lite.plots import style
+from sportsml_lite.plots.grammar import (
+    interval_rows,
+    paired_scatter,
+    score_table,
+    small_multiples,
+)
+from sportsml_lite.protocol import margin
+from sportsml_lite.publish.chapters import check_values
+from sportsml_lite.publish.record import record
+from sportsml_lite.studies import pipeline, runner
+
+style.use()
+
+# %% tags=["parameters"]
+dataset = "simulated"  # name or path: swimming, actes, simulated(_b) or a folder
+data_dir = ""  # path: folder of your own tables, or the one that holds the data set
+seed = 0  # 0 to 1000000: added to every job's own seed
+profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recompute
+n_labelled = 8  # athletes, 1 to 1000: that train with labels (quick and full)
+k = 5  # windows a class, 1 to 20: what a new athlete gives (quick and full)
+
+# %% tags=["hide-input"]
+check_values("10_pipeline_lab", globals())
+torch.set_num_threads(1)
+names = pipeline.STUDY.datasets if profile == "accepted" else (dataset,)
+told = {"n_labelled": n_labelled, "k": k}
+options = [runner.Options(n, data_dir, seed, profile, told) for n in names]
+workers = 2 if profile == "full" else 1
+tables = {o.name: runner.table(pipeline.STUDY, o, workers) for o in options}
+rule = margin("macro_f1")
+verdicts = pipeline.judge(tables)
+survives = holm(verdicts)
+null = {d: compare(t, "none_again", "none") for d, t in tables.items()}
+
+# %% tags=["check"]
+record("smallest", rule.smallest_effect, digits=2)
+record("harm", rule.harm, digits=2)
+record("asked", len(verdicts))
+record("stand", sum(survives.values()))
+record(
+    "tested",
+    "; ".join(
+        f"{name}: {t['athlete'].nunique()} athletes, "
+        f"{len(t[['partition', 'fold']].drop_duplicates())} models an arm"
+        for name, t in tables.items()
+    ),
+)
+
+# %% [markdown]
+# ## The arms
+#
+# Every arm runs on all folds of all partitions, each job with a seed of its own ({glue:text}`tested`), and
+# the same windows examine all of them. Students share architecture, first weights, steps and batch
+# size. *Labels from*: who answers for the athletes without labels; *class means*: in place of the trained
+# head, shrunk to the athlete's where they are personal (κ = 3 windows, fixed and not tuned). The forest,
+# MiniRocket and the teacher learn from the eight labelled athletes; validation athletes are labelled for
+# every arm. In ACTES the athlete gives two measured heart rates: there *personal* means that scale, for
+# MiniRocket too, and arms that need windows do not exist.
+
+# %% tags=["hide-input"]
+score_table(
+    [
+        {
+            "arm": pipeline.TITLES[name],
+            "labels from": {
+                "taught": "the teacher",
+                "self": "an equal student",
+            }.get(arm.model, "–"),
+            "mask": arm.masked or arm.kappa > 0,
+            "class means": arm.kappa > 0,
+            "personal": arm.personal,
+        }
+        for name, arm in pipeline.ARMS.items()
+    ]
+)
+
+# %% tags=["hide-input"]
+figures.level_table(tables)
+
+# %% [markdown]
+# ## The questions
+#
+# The study asks {glue:text}`asked` questions on this page. {glue:text}`stand` of the gains differ from 0
+# after Holm's correction for that many. Below {glue:text}`smallest` nothing is worth naming; an athlete
+# counts as harmed from a loss of {glue:text}`harm` on. *By seed*: how many athletes the small student
+# harms when nothing but its seed changes.
+
+# %% tags=["hide-input"]
+figures.judged_table(verdicts, survives, {d: c.harmed for d, c in null.items()})
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same gains, with the arm that differs by its seed alone (grey). Bars: 95 % intervals over athletes and models; grey band: too small to name.", "name": "fig-pipeline-lab-gains"}, "image": {"alt": "For each data set a row a question, its gain as a dot with an interval around zero."}}
+panels = {
+    d: {
+        figures.ASKED[q]: verdicts[d, q].gain
+        for q in pipeline.QUESTIONS
+        if (d, q) in verdicts
+    }
+    | {"another seed": null[d].gain}
+    for d in tables
+}
+small_multiples(
+    panels,
+    interval_rows,
+    height_in=6.4,
+    share=(),
+    band=rule.smallest_effect,
+    spec="+.3f",
+    accent=list(figures.ASKED.values()),
+    xlabel="gain in macro-F1",
+)
+
+# %% [markdown]
+# ## Rung by rung
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Macro-F1 of the arms of the lesson on every data set: mean over athletes of macro-F1 over the classes that each performs, with 95 % intervals.", "name": "fig-pipeline-lab-ladder"}, "image": {"alt": "For each data set rows with intervals from the most frequent class up to the whole pipeline and MiniRocket."}}
+small_multiples(tables, figures.ladder, height_in=4.0, share=())
+
+# %% [markdown]
+# ## Athlete by athlete
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Macro-F1 of every athlete from the small student alone (tick) to the whole pipeline (dot); mean over models. Orange: harmed.", "name": "fig-pipeline-lab-athletes"}, "image": {"alt": "For each data set a row an athlete from a tick to a dot."}}
+figures.for_whom(tables)
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Macro-F1 of every athlete under the personal MiniRocket and under the whole pipeline; mean over models. Band: within the margin of harm.", "name": "fig-pipeline-lab-rival"}, "image": {"alt": "For each data set dots of the athletes around the diagonal on which both are equal."}}
+pairs = {
+    d: tuple(athlete_values(t, a) for a in ("minirocket_personal", "whole"))
+    for d, t in tables.items()
+    if "minirocket_personal" in set(t["arm"])
+}
+small_multiples(
+    pairs,
+    paired_scatter,
+    height_in=3.4,
+    share=(),
+    harm=rule.harm,
+    xlabel="MiniRocket, personal",
+    ylabel="the whole pipeline",
+) if pairs else style.nothing("A quick run leaves MiniRocket out.")
