@@ -10,7 +10,7 @@ A missing value holds the last one of its window; before the first it is the tra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 
@@ -127,65 +127,40 @@ def fit_window_baseline(name: str, train: Windows, validation: Windows, seed: in
     return checked
 
 
-def fit_symmetric_baseline(
-    name: str, train: Windows, validation: Windows, signs: np.ndarray, seed: int = 0
+def fit_symmetric_scores(
+    train: Windows, validation: Windows, signs: np.ndarray, seed: int = 0
 ) -> Predictor:
-    """A classifier with the network's advantage: it learns every window in each symmetry.
+    r"""MiniRocket with the network's advantage: scores of the classes that no symmetry changes.
 
-    The training windows are joined by their images, and a window's answer is the most frequent one
-    over its own images; of two equally frequent ones, the window's own.
+    The features :math:`\varphi` of a window are averaged over its images,
+    :math:`\bar\varphi(x) = \frac{1}{G} \sum_g \varphi(g x)`, in training and in use. A linear
+    score of :math:`\bar\varphi` is the mean of the scores of the images, so this learns what it
+    will answer, at the cost of one ridge.
 
     Parameters
     ----------
     signs : (G, C) of ±1, see :class:`~sportsml_lite.prepare.tasks.Task`; the first is all 1
     others : as for :func:`fit_window_baseline`
 
+    Returns
+    -------
+    function of windows giving (N, K) scores; a class that training lacks has :data:`NEVER`, below
+        all others
+
     Raises
     ------
     UserError for windows without classes, and as :func:`fit_window_baseline` does
     """
-    predict = fit_window_baseline(name, _joined_images(train, signs), validation, seed)
-
-    def voted(windows: Windows) -> np.ndarray:
-        answers = np.stack([predict(_image(windows, sign)) for sign in signs])
-        votes = np.stack([(answers == k).sum(axis=0) for k in range(len(train.classes))])
-        own = votes[answers[0], np.arange(len(windows))]
-        return np.where(own == votes.max(axis=0), answers[0], votes.argmax(axis=0))
-
-    return voted
-
-
-def fit_symmetric_scores(
-    train: Windows, validation: Windows, signs: np.ndarray, seed: int = 0
-) -> Predictor:
-    """MiniRocket's scores of the classes, (N, K), averaged over a window's images.
-
-    Learned as in :func:`fit_symmetric_baseline`. A class that training lacks has the score
-    :data:`NEVER`, below all others.
-
-    Parameters
-    ----------
-    others : as for :func:`fit_symmetric_baseline`
-    """
-    joined = _joined_images(train, signs)
-    _check("minirocket", joined, validation)
-    predict, kinds = _minirocket(joined, validation, seed), len(train.classes)
+    if not train.classes:
+        raise UserError("baseline: symmetric scores are those of classes; the target is a number")
+    _check("minirocket", train, validation)
+    predict, kinds = _minirocket(train, validation, seed, signs), len(train.classes)
 
     def scores(windows: Windows) -> np.ndarray:
         _check_form(train, windows)
-        return np.mean([predict.scores(_image(windows, sign), kinds) for sign in signs], axis=0)
+        return predict.scores(windows, kinds)
 
     return scores
-
-
-def _joined_images(train: Windows, signs: np.ndarray) -> Windows:
-    if not train.classes:
-        raise UserError("baseline: symmetric answers are voted on, which needs classes")
-    images = [_image(train, sign) for sign in signs]
-    each = ("X", "mask", "y", "athlete", "recording", "t0_s")
-    return replace(
-        train, **{field: np.concatenate([getattr(i, field) for i in images]) for field in each}
-    )
 
 
 def _image(windows: Windows, sign: np.ndarray) -> Windows:
@@ -304,60 +279,115 @@ def _boosting(train: Windows, validation: Windows, seed: int) -> Predictor:
     return lambda windows: trees.predict(window_statistics(windows, means))
 
 
-def _minirocket(train: Windows, validation: Windows, seed: int) -> Predictor:
+def _minirocket(
+    train: Windows, validation: Windows, seed: int, signs: np.ndarray | None = None
+) -> _Line:
+    """Ridge on random convolutions, averaged over a window's images where ``signs`` are given."""
     from aeon.transformations.collection.convolution_based import MiniRocket
 
     train, scaler = _thin(train), fit_scaler(train.X)
+    if signs is None:
+        signs = np.ones((1, len(train.channels)), np.float32)
+    turned = (signs < 0).any(axis=0)
+    scaler = replace(scaler, mean=np.where(turned, 0, scaler.mean))  # 0 is its own mirror image
 
     def scaled(windows: Windows) -> np.ndarray:
         # A kernel adds channels up: unscaled, the one with the largest numbers would decide.
-        return scaler.transform(fill_windows(windows.X, scaler.mean))
+        return scaler.transform(fill_windows(windows.X, scaler.mean)).astype(np.float32)
 
     count = KERNELS if len(train) <= MANY_WINDOWS else FEWER_KERNELS
     kernels = MiniRocket(count, n_jobs=1, random_state=seed)
     state = np.random.get_state()  # noqa: NPY002  aeon seeds the generator of the whole process
     kernels.fit(scaled(train))
     np.random.set_state(state)  # noqa: NPY002
-    return _line(lambda w: kernels.transform(scaled(w)), train, _thin(validation), KERNEL_STRENGTHS)
+
+    def features(windows: Windows) -> np.ndarray:
+        total = sum(kernels.transform(scaled(_image(windows, sign))) for sign in signs)
+        return total / np.float32(len(signs))
+
+    return _line(features, train, _thin(validation), KERNEL_STRENGTHS)
 
 
-def _line(features, train: Windows, validation: Windows, strengths) -> Predictor:
+def _line(features, train: Windows, validation: Windows, strengths) -> _Line:
     """Ridge on standardised features, its strength chosen by validation athletes."""
-    from sklearn.linear_model import Ridge, RidgeClassifier
-
     X = features(train).astype(float)  # in float32 a weak ridge would be ill-conditioned
     scaler = fit_scaler(X)
     X, X_val = (scaler.transform(x) for x in (X, features(validation)))
-    options = {"class_weight": "balanced"} if train.classes else {}
-    kind = RidgeClassifier if train.classes else Ridge
-    models = [kind(strength, **options).fit(X, train.y) for strength in strengths]
-    answers = [model.predict(X_val) for model in models]
-    if train.classes:
-        scores = [macro_f1(validation.y, answer) for answer in answers]
-    else:
-        scores = [-mse(validation.y, answer) for answer in answers]
-    return _Line(models[int(np.argmax(scores))], scaler, features)
+    kinds = np.unique(train.y) if train.classes else None
+    y = (
+        train.y[:, None].astype(float)
+        if kinds is None
+        else np.sign((train.y[:, None] == kinds) - 0.5)
+    )
+    best, found = -np.inf, None
+    for weight, bias in ridges(X, y, strengths, _weights(train, train.y)):
+        line = _Line(weight, bias, kinds, scaler, features)
+        answer = line.decide(X_val @ weight + bias)
+        score = -mse(validation.y, answer) if kinds is None else macro_f1(validation.y, answer)
+        if score > best:
+            best, found = score, line
+    return found
+
+
+def ridges(
+    X: np.ndarray, Y: np.ndarray, strengths, weight: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    r"""Ridge regressions of several strengths from one matrix of products.
+
+    .. math:: \min_{B, b} \sum_n w_n \lVert Y_n - X_n B - b \rVert^2 + s \lVert B \rVert^2
+
+    With more columns than rows: :math:`B = A^\top (A A^\top + s I)^{-1} Y` in the rows.
+
+    Parameters
+    ----------
+    X : (N, D); Y : (N, K); weight : (N,) of the rows, None is 1
+    strengths : s, each above 0
+
+    Yields
+    ------
+    B (D, K) and b (K,), a pair a strength
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    root = np.sqrt(np.ones(len(X)) if weight is None else weight)[:, None]
+    centre, level = (np.average(Z, axis=0, weights=root[:, 0] ** 2) for Z in (X, Y))
+    A, targets = root * (X - centre), root * (Y - level)
+    wide = A.shape[1] > A.shape[0]
+    products = A @ A.T if wide else A.T @ A
+    known = targets if wide else A.T @ targets
+    for strength in strengths:
+        matrix = products.copy()
+        matrix.flat[:: len(matrix) + 1] += strength
+        B = cho_solve(cho_factor(matrix, overwrite_a=True, check_finite=False), known)
+        B = A.T @ B if wide else B
+        yield B, level - centre @ B
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A ridge on standardised features of windows."""
+    """A ridge on standardised features of windows; ``kinds`` are the classes of training."""
 
-    model: object
+    weight: np.ndarray
+    bias: np.ndarray
+    kinds: np.ndarray | None
     scaler: object
     features: Callable
 
     def __call__(self, windows: Windows) -> np.ndarray:
-        return self.model.predict(self.scaler.transform(self.features(windows)))
+        return self.decide(self._found(windows))
+
+    def decide(self, found: np.ndarray) -> np.ndarray:
+        """Numbers, or the classes with the highest scores."""
+        return found[:, 0] if self.kinds is None else self.kinds[found.argmax(axis=1)]
 
     def scores(self, windows: Windows, n_classes: int) -> np.ndarray:
         """Scores of the classes, (N, K)."""
-        found = self.model.decision_function(self.scaler.transform(self.features(windows)))
-        if found.ndim == 1:  # of two classes, the second one's
-            found = np.stack([-found, found], axis=1)
-        out = np.full((len(found), n_classes), NEVER)
-        out[:, self.model.classes_] = found
+        out = np.full((len(windows), n_classes), NEVER)
+        out[:, self.kinds] = self._found(windows)
         return out
+
+    def _found(self, windows: Windows) -> np.ndarray:
+        return self.scaler.transform(self.features(windows)) @ self.weight + self.bias
 
 
 def _reader(train: Windows, channels: tuple[str, ...]) -> Callable[[Windows], np.ndarray]:
