@@ -55,22 +55,18 @@ from sportsml_lite.training import folds, networks
 style.use()
 
 # %% tags=["parameters"]
-dataset = (
-    "simulated"  # name or path: simulated, simulated_b, swimming, actes or a folder
-)
+dataset = "simulated"  # name or path: simulated, swimming, actes or a folder
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: simulated athletes and the live trainings
 n_athletes = 30  # athletes, 20 to 500: how many are simulated for the live example
 alpha = 0.5  # share, 0 to 1: weight of the teacher's answers in the live example
 tau = 2.0  # 0.1 to 50: temperature of the live example
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Above: one window of a swimmer whom the teacher never met. The dashed bar is the label, the blue bars are the teacher's probabilities. Below: every swimmer's gain in macro-F1 (over the strokes this swimmer swims) of the student who also learned from such answers, and of the same student trained again from another seed. Orange: harmed by more than the margin. Diamond and line: mean and 95 % interval over swimmers and models; grey: too small to name.", "name": "fig-distil-answer"}, "image": {"alt": "Bars of a teacher's probabilities for one window, with two strokes nearly equal where the label names one. Below, dots of swimmers' gains around zero, for the teacher's answers and for another seed."}}
 check_values("08_distil", globals())
 torch.set_num_threads(1)
 results = {name: accepted.load("distil", name) for name in distil.PEOPLE}
 tables = {name: result.scores for name, result in results.items()}
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Above: one window of a swimmer whom the teacher never met. The dashed bar is the label, the blue bars are the teacher's probabilities. Below: every swimmer's gain in macro-F1 (over the strokes this swimmer swims) of the student who also learned from such answers, and of the same student trained again from another seed. Orange: harmed by more than the margin. Diamond and line: mean and 95 % interval over swimmers and models; grey: too small to name.", "name": "fig-distil-answer"}, "image": {"alt": "Bars of a teacher's probabilities for one window, with two strokes nearly equal where the label names one. Below, dots of swimmers' gains around zero, for the teacher's answers and for another seed."}}
 figures.answer_and_gain(tables["swimming"])
 
 # %% tags=["check"]
@@ -87,19 +83,19 @@ record("command", results["swimming"].command)
 #
 # Look at the window above. Its label says *{glue:text}`label`* and is silent about the rest. The teacher
 # says *{glue:text}`label`* with {glue:text}`p_label` and *{glue:text}`second`* with
-# {glue:text}`p_second`: the two strokes look alike on this wrist, and no other stroke comes near. Such
-# an answer is a {term}`soft target`, and the student who copies it learns from one window what two classes
-# have in common.
+# {glue:text}`p_second`: on this wrist, and for this moment, the two look alike. Such an answer is a
+# {term}`soft target`, and the student who copies it learns from one window what two classes have in
+# common.
 #
 # We searched for that window. Most are less interesting: on its training athletes the teacher gives
 # the class it prefers a mean probability of {glue:text}`sure`. The surer it is, the closer its answer
 # comes to a second copy of the label.
 #
 # And what did it buy? Over {glue:text}`swimmers` swimmers, each tested by models that never met them:
-# **{glue:text}`gain`**, where {glue:text}`smallest` is the smallest effect worth naming.
-# {glue:text}`harmed` of them lose more than {glue:text}`harm`. That sounds like a cost of distillation until
-# one trains the *same* plain student from another seed: then it is {glue:text}`harmed_null`. Always ask
-# what luck alone does.
+# **{glue:text}`gain`**, where {glue:text}`smallest` is the smallest effect worth naming. Swimmers harmed,
+# that is, who lose more than {glue:text}`harm`: {glue:text}`harmed`. Before you blame the teacher,
+# train the *same* plain student again, from another seed. Harmed now: {glue:text}`harmed_null`. Always
+# ask what luck alone does.
 #
 # The rest of the chapter builds the loss, trains a student with it, and asks where a teacher might be
 # worth more: where labels are few.
@@ -141,8 +137,9 @@ figures.teacher_student(
 # With $T_{ik}$ and $S_{ik}$ for what teacher and student give window $i$, both at the same τ, the soft
 # loss is their {term}`cross-entropy`, and the whole loss mixes it with the original one:
 #
-# $$ H(T, S) = -\frac{1}{N} \sum_{i=1}^{N} \sum_{k=1}^{K} T_{ik} \log S_{ik}, \qquad
-#    L = \alpha\, \tau^2 H(T, S) + (1 - \alpha)\, L_\text{original} . $$
+# $$ H(T, S) = -\frac{1}{N} \sum_{i=1}^{N} \sum_{k=1}^{K} T_{ik} \log S_{ik}, $$
+#
+# $$ L = \alpha\, \tau^2 H(T, S) + (1 - \alpha)\, L_\text{original} . $$
 #
 # $L_\text{original}$ is the loss of chapter 7: cross-entropy with the labels, at $\tau = 1$, every class
 # weighing the same. A window without a label has only the soft part. In PyTorch:
@@ -184,9 +181,11 @@ assert all(torch.equal(a, b) for a, b in pairs)
 # One $1/\tau$ comes from the chain rule. A second one hides in the bracket: for high τ,
 # $e^{z/\tau} \approx 1 + z/\tau$, and with $\bar z$ the mean of a window's logits
 #
-# $$ p_k \approx \frac{1}{K} + \frac{z_k - \bar z}{K \tau}
-#    \;\Rightarrow\;
-#    \frac{\partial H}{\partial z^S_k} \approx
+# $$ p_k \approx \frac{1}{K} + \frac{z_k - \bar z}{K \tau} $$
+#
+# and therefore
+#
+# $$ \frac{\partial H}{\partial z^S_k} \approx
 #    \frac{(z^S_k - \bar z^S) - (z^T_k - \bar z^T)}{K\, \tau^2} . $$
 #
 # So the gradient dies like $1/\tau^2$, and $\tau^2 H$ keeps its size: in the limit the student matches
@@ -214,13 +213,11 @@ assert (hot - limit).norm() < 1e-3 * limit.norm()
 figures.temperature(tables["swimming"], z_student, z_teacher)
 
 # %% [markdown]
-# **Caveat.** The limit is far away. At the usual τ of 1 to 5 the size still moves, so a change of τ is
-# also a change of weight between the two lessons. τ and α are not tuned in this book: they were set
-# to 2 and ½ before anything ran.
+# **Caveat.** The promise holds for high τ only. Towards low τ the blue curve leaves its limit, so a
+# change of τ is also a change of weight between the two lessons. Neither τ nor α is tuned in this book:
+# they were set to 2 and ½ before anything ran.
 #
-# ### What to watch while it trains
-#
-# $H$ never falls to 0, not even for a perfect copy. It contains the teacher's own doubt
+# **What to watch.** $H$ never falls to 0, not even for a perfect copy. It contains the teacher's own doubt
 # $H(T) = -\frac{1}{N}\sum_{i,k} T_{ik} \log T_{ik}$, and what remains is the
 # **Kullback–Leibler divergence**:
 #
@@ -274,21 +271,21 @@ figures.gain_table(tables)
 # some look like a gain by luck; *Holm's correction* demands more of each. Better after the
 # correction: **{glue:text}`won`**.
 #
-# **Can the teacher lead?** For the swimmers it {glue:text}`teacher_swimming`. For the simulated runners it
-# {glue:text}`teacher_simulated`: whoever expects large networks to win should look at that column first. No student
-# can learn from a teacher what the teacher does not know.
+# **Can the teacher lead?** {glue:text}`lead` And no student can learn from a teacher what the
+# teacher does not know.
 #
 # **Does the student follow?** On new swimmers' windows the plain student already agrees with the teacher on
-# {glue:text}`like_plain` %, the distilled one on {glue:text}`like_distilled` %. There is little left to copy.
-# And the teacher learned from the *same windows with the same labels*: what it knows beyond them is
+# {glue:text}`like_plain` %, the distilled one on {glue:text}`like_distilled` %; only the rest was left
+# to copy. And the teacher learned from the *same windows with the same labels*: what it knows beyond them is
 # its architecture's gift, not new evidence.
 #
-# **Caveat.** This is one recipe: a few hundred steps, and answers to the windows as they were recorded. Distillation is
-# known to pay more with five to ten times the steps, with teachers who answer each augmented window
-# anew, and with many unlabelled athletes. A better teacher alone does not change a short lesson. Nothing here
-# says that it *cannot* help; it says what this recipe bought.
+# **Caveat.** This is one recipe: a few hundred steps, and a teacher who answers each window once, as it
+# was recorded. Students are known to gain more from *patient* teachers, with many times the steps and
+# an answer to every altered copy of a window {footcite:p}`beyer2022`, and from many unlabelled athletes.
+# A better teacher alone may not be enough. Nothing here says that distillation *cannot* help; it says
+# what this recipe bought.
 #
-# ### And a number in place of a class?
+# ## A number in place of a class
 #
 # A number such as heart rate has no temperature. With squared errors and a label for every window, for
 # student $s$, teacher $t$ and truth $y$, both targets fuse into one:

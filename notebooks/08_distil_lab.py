@@ -57,7 +57,6 @@ told = {"alpha": alpha, "tau": tau}
 options = [runner.Options(n, data_dir, seed, profile, told) for n in names]
 workers = 2 if profile == "full" else 1
 tables = {o.name: runner.table(distil.STUDY, o, workers) for o in options}
-arms = [a for a in distil.ARMS if any(a in set(t["arm"]) for t in tables.values())]
 rule = margin("macro_f1")
 verdicts = distil.judge(tables)
 survives = holm(verdicts)
@@ -71,7 +70,7 @@ record("stand", sum(survives.values()))
 record(
     "tested",
     "; ".join(
-        f"{name}: {t['athlete'].nunique()} athletes, "
+        f"{name}: {compare(t, 'distilled', 'plain').athletes} athletes, "
         f"{len(t[['partition', 'fold']].drop_duplicates())} models an arm"
         for name, t in tables.items()
     ),
@@ -83,29 +82,13 @@ record(
 # Every arm runs on all folds of all partitions of the athletes, each job with a seed of its own
 # ({glue:text}`tested`). Two arms of a comparison share architecture, first weights, windows, order of
 # batches and steps. The teacher is the ensemble that chapter 7 chooses, averaged over the recording's
-# symmetries; it learns from the same labels as its student. Validation athletes are labelled in
-# every arm. The eight labelled athletes are one choice a fold, by name, and an interval does
-# not contain that luck. An earlier edition also had wrong labels, and called their gain "better"
-# from three of five folds; on all five it did not stand, and the arm is gone.
+# symmetries; it learns from the same labels as its student, and weighs α = ½ where labels are heard
+# too. Validation athletes are labelled in every arm. The eight labelled athletes are one choice a fold,
+# by name, and an interval does not contain that luck. An earlier edition also had wrong labels, and
+# called their gain "better" from three of five folds; on all five it did not stand, and the arm is gone.
 
 # %% tags=["hide-input"]
-score_table(
-    [
-        {
-            "arm": distil.TITLES[name],
-            "α": "–" if arm.teacher else f"{arm.alpha:g}",
-            "labelled": arm.n_labelled or "all",
-        }
-        | {
-            d: mean(t, name) if name in set(t["arm"]) else "–"
-            for d, t in tables.items()
-        }
-        for name, arm in ((a, distil.ARMS[a]) for a in arms)
-    ],
-    digits=3,
-    caption="Mean over athletes of macro-F1 over the classes that each performs, with its 95 % "
-    "interval over athletes and models.",
-)
+figures.arm_table(tables)
 
 # %% [markdown]
 # ## The questions
@@ -113,26 +96,11 @@ score_table(
 # The study asks {glue:text}`asked` questions on this page, an arm against the one with the same labels and
 # no teacher. {glue:text}`stand` of the gains differ from 0 after Holm's correction for that many. Below
 # {glue:text}`smallest` nothing is worth naming; an athlete counts as harmed from a loss of {glue:text}`harm` on,
-# and the last column tells how many a mere change of seed harms.
+# and a mere change of seed harms some too.
 
 # %% tags=["hide-input"]
 null = {d: compare(t, "plain_again", "plain") for d, t in tables.items()}
-score_table(
-    [
-        {
-            "data": d,
-            "arm": distil.TITLES[arm],
-            "gain": c.gain,
-            "verdict": c.verdict,
-            "Holm": survives[d, arm],
-            "harmed": f"{c.harmed} of {c.athletes}",
-            "by seed alone": null[d].harmed,
-        }
-        for (d, arm), c in verdicts.items()
-    ],
-    digits=3,
-    caption="Paired gain in macro-F1 (over the classes that each athlete performs).",
-)
+figures.question_table(tables)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same gains, with the arm that differs by its seed alone (grey). Bars: 95 % intervals over athletes and models; grey band: too small to name.", "name": "fig-distil-gains"}, "image": {"alt": "For each data set a row an arm, its gain over the arm without teacher as a dot with an interval around zero."}}
 own = [a for a in distil.QUESTIONS if not a.startswith("teacher")]
@@ -188,12 +156,10 @@ for d, t in tables.items():
     rows.append(
         {
             "data": d,
-            "fidelity, labels alone": mean(t, "plain", "fidelity").estimate,
-            "with teacher": mean(t, "distilled", "fidelity").estimate,
-            "teacher's confidence, training": mean(
-                t, "teacher", "confidence_train"
-            ).estimate,
-            "new athletes": mean(t, "teacher", "confidence").estimate,
+            "fidelity, plain": mean(t, "plain", "fidelity").estimate,
+            "fidelity, distilled": mean(t, "distilled", "fidelity").estimate,
+            "sure, training": mean(t, "teacher", "confidence_train").estimate,
+            "sure, new": mean(t, "teacher", "confidence").estimate,
             "constant": part["entropy"] / part["cross_entropy"],
         }
     )

@@ -56,10 +56,11 @@ class Spy:
         return torch.randn(len(part), 3, generator=random)
 
 
-@pytest.fixture
-def spied(task, monkeypatch):
-    spy = Spy(monkeypatch)
-    rows = distil.score(task, folds_of(task)[0], 7, ARMS, QUICK)
+@pytest.fixture(scope="module")
+def spied(task):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        spy = Spy(monkeypatch)
+        rows = distil.score(task, folds_of(task)[0], 7, ARMS, QUICK)
     names = [name for name, arm in ARMS.items() if not arm.teacher]
     order = sorted(names, key=lambda name: ARMS[name].n_labelled)
     return rows, dict(zip(order, spy.students, strict=True)), spy
@@ -223,8 +224,9 @@ def test_the_sentence_on_top_follows_the_verdict(gain, spread, said):
 
 def test_the_teachers_sentence_follows_its_verdict():
     for step, said in ((0.1, "is better"), (-0.1, "even worse")):
-        found = distil.findings(dict.fromkeys(distil.PEOPLE, scores(teacher=step)))
-        assert said in found["teacher_swimming"]
+        lead = distil.findings(dict.fromkeys(distil.PEOPLE, scores(teacher=step)))["lead"]
+        assert lead.count(said) == 2
+        assert ("by being large" in lead) == (step < 0)
 
 
 def test_a_dull_class_is_no_telling_window():
@@ -259,6 +261,10 @@ def test_figures_show_what_the_table_holds():
     html = figures.gain_table(dict.fromkeys(distil.PEOPLE, table)).to_html()
     assert "only another seed" in html
     assert html.count(" *") >= 12
+    html = figures.question_table({"here": table}).to_html()
+    assert html.count("worse *") == 4
+    assert "20 (0) of 20" in html
+    assert figures.arm_table({"here": table}).to_html().count("<tr") == 1 + len(ARMS)
 
 
 def test_arms_are_frozen_and_named():

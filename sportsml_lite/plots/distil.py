@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sportsml_lite.evaluate import Interval, compare, gains, holm
+from sportsml_lite.evaluate import Interval, compare, gains, holm, mean
 from sportsml_lite.losses import soften
 from sportsml_lite.plots.grammar import (
     PALE,
@@ -31,7 +31,7 @@ from sportsml_lite.plots.style import (
 )
 from sportsml_lite.prepare.tasks import STROKES
 from sportsml_lite.protocol import margin
-from sportsml_lite.studies.distil import PEOPLE, TITLES_SHORT, judge, telling_window
+from sportsml_lite.studies.distil import PEOPLE, TITLES, TITLES_SHORT, judge, telling_window
 
 SHOWN_FROM = 0.005  # probability from which a class gets its number
 
@@ -56,8 +56,8 @@ def answer_and_gain(scores: pd.DataFrame):
     fig, (top, low) = figure(2, 1, 1.9 + sum(height), height_ratios=height)
     _answer(top, answer, label)
     for y, (arm, color) in enumerate(zip(reversed(arms.values()), (QUIET, ACCENT), strict=True)):
-        mean = compare(scores, arm, "plain").gain
-        _strip(low, y, gains(scores, arm, "plain"), mean, rule.harm, color)
+        gain = compare(scores, arm, "plain").gain
+        _strip(low, y, gains(scores, arm, "plain"), gain, rule.harm, color)
     low.axvspan(-rule.smallest_effect, rule.smallest_effect, color=GREY, alpha=PALE, lw=0)
     low.axvline(0, color=INK, lw=1, zorder=0)
     low.set_yticks(range(len(arms)), reversed(arms))
@@ -111,9 +111,9 @@ def teacher_student(teacher: int, student: int):
     """
     boxes = {
         "window": (0, 0, "windows"),
-        "teacher": (1, 1, f"teacher\n{teacher:,} weights\nsoft answers"),
+        "teacher": (1, 1, f"teacher\n{teacher:,} weights"),
         "label": (1, 0, "labels"),
-        "student": (1, -1, f"student\n{student:,} weights\nits own answers"),
+        "student": (1, -1, f"student\n{student:,} weights"),
         "loss": (2, 0, "loss"),
     }
     arrows = [("window", "teacher"), ("window", "student"), ("teacher", "loss", "α"),
@@ -141,13 +141,13 @@ def temperature(scores: pd.DataFrame, student: torch.Tensor, teacher: torch.Tens
     for i, color in zip(range(p.shape[1]), CYCLE, strict=False):
         top.plot(tau, p[:, i], color=color if i < 3 else QUIET, lw=2)
     peak = int(p[:, 2].argmax())
-    spots = ((0, (3, 5), "bottom"), (0, (3, -9), "top"), (peak, (0, 6), "bottom"),
-             (peak, (14, -4), "top"))  # fmt: skip
-    for i, (at, place, end) in enumerate(spots):
-        if i < p.shape[1]:
-            name = "the others" if i == 3 and p.shape[1] > 4 else plain(logits.index[i])
-            top.annotate(name, (tau[at], p[at, i]), place, textcoords="offset points", va=end,
-                         color=CYCLE[i] if i < 3 else QUIET)  # fmt: skip
+    rise = int((p[:, 2] > min(0.08, p[peak, 2] / 2)).argmax())
+    spots = ((0, (3, 5), "left", "bottom"), (0, (3, -9), "left", "top"),
+             (rise, (-6, 3), "right", "bottom"), (peak, (14, -4), "left", "top"))  # fmt: skip
+    for i, (at, place, side, end) in enumerate(spots[: p.shape[1]]):
+        name = "the others" if i == 3 and p.shape[1] > 4 else plain(logits.index[i])
+        top.annotate(name, (tau[at], p[at, i]), place, textcoords="offset points", ha=side,
+                     va=end, color=CYCLE[i] if i < 3 else QUIET)  # fmt: skip
     top.set(xscale="log", ylim=(0, 1), ylabel="probability")
     top.set_title("The window above: a high τ brings the classes together")
     N, K = student.shape
@@ -182,19 +182,76 @@ def gain_table(tables: Mapping[str, pd.DataFrame]):
     """
     verdicts = judge(tables)
     survives = holm(verdicts)
+    head = "gain over labels alone"
     rows = [
-        {"gain over labels alone": title}
-        | {PEOPLE[d]: f"{verdicts[d, arm].gain:+.3f}" + " *" * survives[d, arm] for d in tables}
+        {head: title}
+        | {PEOPLE[d]: _narrow(verdicts[d, arm].gain) + " *" * survives[d, arm] for d in tables}
         for arm, title in TITLES_SHORT.items()
     ]
     luck = {d: compare(t, "plain_again", "plain").gain for d, t in tables.items()}
-    rows.append({"gain over labels alone": "only another seed"}
-                | {PEOPLE[d]: f"{gain:+.3f}" for d, gain in luck.items()})  # fmt: skip
+    rows.append({head: "only another seed"} | {PEOPLE[d]: _narrow(g) for d, g in luck.items()})
     return score_table(rows, caption=(
         "Gain in macro-F1: mean over athletes of macro-F1 over the classes that each performs, "
         "with its 95 % interval over athletes and models. * stands after Holm's correction for all "
         "questions of the study."
     ))  # fmt: skip
+
+
+def arm_table(tables: Mapping[str, pd.DataFrame]):
+    """Macro-F1 of every arm, a column a data set.
+
+    Parameters
+    ----------
+    tables : Scores by data set
+
+    Returns
+    -------
+    pandas Styler
+    """
+    rows = [
+        {"arm": title}
+        | {d: _narrow(mean(t, arm), "") if arm in set(t["arm"]) else "–" for d, t in tables.items()}
+        for arm, title in TITLES.items()
+        if any(arm in set(t["arm"]) for t in tables.values())
+    ]
+    return score_table(rows, caption=(
+        "Mean over athletes of macro-F1 over the classes that each performs, with its 95 % "
+        "interval over athletes and models."
+    ))  # fmt: skip
+
+
+def question_table(tables: Mapping[str, pd.DataFrame]):
+    """Every question of the study: gain, verdict, and the harmed beside those of the null.
+
+    Parameters
+    ----------
+    tables : Scores by data set
+
+    Returns
+    -------
+    pandas Styler
+    """
+    verdicts = judge(tables)
+    survives = holm(verdicts)
+    null = {d: compare(t, "plain_again", "plain").harmed for d, t in tables.items()}
+    rows = [
+        {
+            "arm": f"{d}: {TITLES[arm]}",
+            "gain": _narrow(c.gain),
+            "verdict": c.verdict + " *" * survives[d, arm],
+            "harmed (by seed)": f"{c.harmed} ({null[d]}) of {c.athletes}",
+        }
+        for (d, arm), c in verdicts.items()
+    ]
+    return score_table(rows, caption=(
+        "Paired gain in macro-F1 over the arm with the same labels and no teacher. * stands after "
+        "Holm's correction. Harmed athletes; in brackets, how many another seed harms."
+    ))  # fmt: skip
+
+
+def _narrow(interval: Interval, sign: str = "+") -> str:
+    """An interval with a thin space, at which a telephone may break the line."""
+    return f"{interval:{sign}.3f}".replace(", ", ",\u2009")
 
 
 def budget(levels: Mapping[str, pd.DataFrame]):
@@ -211,7 +268,7 @@ def budget(levels: Mapping[str, pd.DataFrame]):
     levels = {name: table for name, table in levels.items() if len(table)}
     if not levels:
         return nothing("Too few athletes here to hide the labels of some.")
-    return small_multiples(levels, dumbbell, height_in=2.7, share=(), xlabel="macro-F1", spec=".3f",
+    return small_multiples(levels, dumbbell, height_in=2.7, share=(), xlabel="macro-F1", spec="",
                            accent=("labels and teacher",))  # fmt: skip
 
 

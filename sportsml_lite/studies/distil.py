@@ -320,16 +320,22 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "constant": f"{100 * part['entropy'] / part['cross_entropy']:.0f}",
         "asked": f"{len(verdicts)}",
         "won": "; ".join(won) or "none",
-        **{
-            f"teacher_{name}": LEADS[c.verdict].format(f"{c.gain:+.3f}")
-            for name in ("swimming", "simulated")
-            for c in [verdicts[name, "teacher"]]
-        },
+        "lead": _leads(verdicts),
         **{
             f"like_{arm}": f"{100 * mean(swimmers, arm, 'fidelity').estimate:.0f}"
             for arm in ("plain", "distilled")
         },
     }
+
+
+def _leads(verdicts: Mapping[tuple[str, str], Comparison]) -> str:
+    """What may be said of the teacher among swimmers and among simulated runners."""
+    said = []
+    for name in ("swimming", "simulated"):
+        c = verdicts[name, "teacher"]
+        said.append(f"For the {PEOPLE[name]} it " + LEADS[c.verdict].format(f"{c.gain:+.3f}."))
+    won = [verdicts[name, "teacher"].verdict == "better" for name in ("swimming", "simulated")]
+    return " ".join(said) + " A large network does not win by being large." * (not all(won))
 
 
 def _with(arm: Arm, settings: Mapping[str, object]) -> Arm:
