@@ -82,6 +82,11 @@ def leak_of(name, model):
     return evaluate.compare(exams[name], met, model, "rmse", "effect")
 
 
+def starred(gain, clear, digits):
+    """A gain with its interval, and a star where it survives Holm's correction."""
+    return f"{gain:.{digits}f}".replace(" ", "* " if clear else " ", 1)
+
+
 found = {(name, model): leak_of(name, model) for name in exams for model in models}
 survives = {
     name: evaluate.holm({model: found[name, model] for model in models})
@@ -90,7 +95,7 @@ survives = {
 rows = [
     {"looks better by": study.TITLES[model]}
     | {
-        name: f"{found[name, model].gain:.2f}" + " *" * survives[name][model]
+        name: starred(found[name, model].gain, survives[name][model], 2)
         for name in exams
     }
     for model in models
@@ -152,7 +157,7 @@ rows = [
     {
         "data": name,
         "gap (s)": gap_s,
-        "forest over hold (bpm)": f"{one.gain:.1f}" + " *" * clear[name, gap_s],
+        "forest over hold (bpm)": starred(one.gain, clear[name, gap_s], 1),
         "verdict": one.verdict,
     }
     for (name, gap_s), one in won.items()

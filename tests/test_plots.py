@@ -97,3 +97,4 @@ def test_a_score_table_prints_intervals_and_escapes_what_a_file_calls_itself():
         "&lt;i&gt;x",
     ):
         assert text in html
+    assert "Nothing of this kind" in grammar.score_table([], caption="gain").to_html()

@@ -345,6 +345,8 @@ def score_table(rows, digits: int = 2, caption: str = ""):
     -------
     pandas Styler
     """
+    if not len(rows):
+        rows, caption = [{"": "Nothing of this kind was measured here."}], ""
     table = pd.DataFrame(rows).map(lambda value: _cell(value, digits))
     style = table.style.hide().format(escape="html")
     style = style.set_table_attributes('class="score-table"')
