@@ -125,7 +125,7 @@ null = {
 score_table(
     [
         {
-            "data": titles[key[:2]],
+            "data": key[0],
             "arm": study.TITLES[key[2]],
             "against": study.TITLES[key[3]],
             "gain": c.gain,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.evaluate import athlete_values, compare, mean
+from sportsml_lite.evaluate import athlete_values, compare, holm, mean
 from sportsml_lite.plots import grammar
 from sportsml_lite.plots.style import ACCENT, GREY, INK, QUIET, figure, nothing, plain
 from sportsml_lite.studies import effect as study
@@ -52,7 +52,9 @@ def remaining(scores: pd.DataFrame, arms) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
 
 
-def ladder(panels: Mapping[str, pd.DataFrame], title: str = ""):
+def ladder(
+    panels: Mapping[str, pd.DataFrame], title: str = "How much of the error each model leaves"
+):
     """What each model leaves of the mean predictor's squared error, a stair a data set.
 
     Parameters
@@ -100,7 +102,7 @@ def _stair(ax, table: pd.DataFrame, name: str) -> None:
     ax.annotate(text, (at, 0), va="center", fontsize=grammar.SMALL, color=INK)
 
 
-def learning_curve(history: pd.DataFrame, level: float, unit: str, title: str = ""):
+def learning_curve(history: pd.DataFrame, level: float, unit: str):
     """Training and validation error against the epoch, and the epoch that is kept.
 
     Parameters
@@ -118,12 +120,10 @@ def learning_curve(history: pd.DataFrame, level: float, unit: str, title: str = 
         ax.plot(history["epoch"], history[column], "o-", color=color, ms=3.5, lw=1.8)
     best = history.loc[history["val_loss"].idxmin()]
     ax.plot(best["epoch"], best["val_loss"], "v", color=INK, ms=11, mec="white", zorder=5)
-    ax.annotate(f"epoch {best['epoch']:.0f}: these weights are kept",
-                (best["epoch"], best["val_loss"]), (6, 16), textcoords="offset points",
+    ax.annotate(f"epoch {best['epoch']:.0f} is kept", (best["epoch"], best["val_loss"]),
+                (0, -12), textcoords="offset points", va="top", ha="center",
                 fontsize=grammar.SMALL)  # fmt: skip
     ax.axhline(level, color=GREY, lw=1.2, ls="--", zorder=0)
-    ax.annotate("mean predictor", (1, level), (-2, 3), xycoords=("axes fraction", "data"),
-                ha="right", textcoords="offset points", fontsize=grammar.SMALL)  # fmt: skip
     # The first epochs of a target far from 0 would press all else to the floor.
     ax.set(xlabel="epoch", ylabel=f"mean squared error ({unit}²)", ylim=(0, 2.2 * level))
     last = history.iloc[-1]
@@ -134,12 +134,13 @@ def learning_curve(history: pd.DataFrame, level: float, unit: str, title: str = 
             ("validation athletes", "val_loss", ACCENT),
         )
     }
+    ends["mean predictor"] = (last["epoch"], level, GREY)
     grammar.end_labels(ax, ends)
-    grammar._headline(fig, title)
+    grammar._headline(fig, "Training goes on getting better; new people do not")
     return fig
 
 
-def person(real: pd.DataFrame, simulated: pd.DataFrame, title: str = ""):
+def person(real: pd.DataFrame, simulated: pd.DataFrame):
     """Each athlete's mean residual under ridge: real people sorted, simulated ones against ρ.
 
     Parameters
@@ -168,7 +169,7 @@ def person(real: pd.DataFrame, simulated: pd.DataFrame, title: str = ""):
     bottom.set_title(SIMULATED)
     for ax in (top, bottom):
         ax.axhline(0, color=INK, lw=1, zorder=0)
-    grammar._headline(fig, title)
+    grammar._headline(fig, "Part of what ridge misses is the person")
     return fig
 
 
@@ -177,7 +178,7 @@ def _corner(ax, text: str, color: str, y: float) -> None:
                 fontsize=grammar.SMALL)  # fmt: skip
 
 
-def experience(panels: Mapping[str, pd.DataFrame], title: str = ""):
+def experience(panels: Mapping[str, pd.DataFrame], title: str = "What earlier sessions are worth"):
     """Mean absolute error against the number of earlier sessions on record.
 
     Parameters
@@ -273,15 +274,16 @@ def takeaway(real: pd.DataFrame, simulated: pd.DataFrame) -> str:
     way = 100 * study.way(simulated, "ridge_past").estimate
     cut = 100 * study.way(real, "ridge_past", end="", start="ridge").estimate
     network = compare(simulated, "mlp", "ridge", "rmse", "effect").verdict
+    line = "one line about a person's own past"
     helped = (
-        f"In real people the same line removes {cut:.0f} % of what ridge misses."
+        f"In real people, {line} removes {cut:.0f} % of what ridge regression misses"
         if cut > 0
-        else "In real people the same line does not help ridge."
+        else f"In real people, {line} does not help ridge regression"
     )
     return (
-        f"In simulated runners, one line about a runner's own past goes {way:.0f} % of the way "
-        "from knowing nothing to all that can be known, while a neural network that sees "
-        f"features alone {SAYS[network]} ridge regression. {helped}"
+        f"{helped}; in simulated runners it goes {way:.0f} % of the way from knowing nothing to "
+        "all that can be known, while a neural network that sees features alone "
+        f"{SAYS[network]} ridge."
     )
 
 
@@ -292,6 +294,24 @@ def against(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:
 
 
 _NAMES = {"ridge": "ridge", "mean": "the mean predictor", "mlp": "the network"}
+
+
+def harmed(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:
+    """How many athletes an arm harms, e.g. ``'3 of 40'``."""
+    found = compare(scores, arm, rival, "rmse", quantity)
+    return f"{found.harmed} of {found.athletes}"
+
+
+def survives(tables: Mapping[str, pd.DataFrame], *question: str) -> str:
+    """Whether the answer to a question of the study survives Holm's correction for all of them.
+
+    Parameters
+    ----------
+    tables : Scores by data set
+    question : data set, target, arm, rival
+    """
+    kept = holm(study.judge(study.by_target(tables)))
+    return "survives" if kept[question] else "does not survive"
 
 
 def features_alone(real: pd.DataFrame) -> str:

@@ -337,6 +337,15 @@ def _by_experience(data: Data, test: Table, prediction: np.ndarray) -> list[pd.D
     return [found.rename(columns={"mean": "value", "size": "n"}).assign(metric="mae_after")]
 
 
+def example(options: Options) -> tuple[Data, list[Table]]:
+    """Data, and one split of it, for a page: training, validation and test, the last by time."""
+    data = load(options)
+    table = data.tables[data.target]
+    train, validation, test = cut(table, protocol.fold_athletes(table.athlete)[0])
+    start = sessions_of(data, test)["start"].to_numpy()
+    return data, [train, validation, test.take(np.argsort(start, kind="stable"))]
+
+
 # --- what pages ask of the table -----------------------------------------------------------------
 
 QUESTIONS = {  # arm → what it is held against
