@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
-.PHONY: help book test pairs lab clean
+.PHONY: help book test pairs results lab clean
 
 help: ## what each command does
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 book: $(READY) ## execute what changed, build the site, say where to open it
 	@$(BIN)/sportsml book
@@ -18,6 +18,9 @@ test: $(READY) ## lint, unit tests, pairs in step, nbval, the site from clean, e
 
 pairs: $(READY) ## after editing notebooks/*.py: write the .ipynb anew, with its checked numbers
 	@$(BIN)/sportsml pairs
+
+results: $(READY) ## redo every accepted table from raw data (hours; says how many, goes on after a stop)
+	@$(BIN)/sportsml results redo
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks

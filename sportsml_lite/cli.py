@@ -41,7 +41,7 @@ def main():
 @main.command()
 @click.argument("chapter")
 def params(chapter):
-    """List the parameters of CHAPTER (1, 01 or 01_collect) with defaults, units and ranges."""
+    """List the parameters of CHAPTER (8, 08_distil or 08_lab) with defaults, units and ranges."""
     from sportsml_lite.publish.chapters import find
 
     with _plain_errors():
@@ -60,7 +60,9 @@ def params(chapter):
 def run(chapter, given, page):
     """Run CHAPTER with other parameters: sportsml run 01 -p data_dir my_rides.
 
-    The executed notebook, its recorded numbers and its page are kept in runs/.
+    A lab measures anew with -p profile quick or full: sportsml run 08_lab -p profile quick.
+    The executed notebook, its recorded numbers and its page are kept in runs/, and the table of
+    a lab's scores.
     """
     from sportsml_lite.publish import runs
     from sportsml_lite.publish.chapters import find
@@ -115,32 +117,67 @@ def fetch(names):
             click.echo(f"{name}: {source.fetch(name, progress=_bar(name))}")
 
 
-@main.group()
-def results():
-    """Numbers that pages print without computing them: list them, accept a run's."""
+@main.group("results")
+def results_group():
+    """Tables that pages print without computing them: list, show, accept, redo, verify."""
 
 
-@results.command("list")
+@results_group.command("list")
 def list_results():
-    """List the accepted results with the command that redoes each."""
-    import json
-
-    from sportsml_lite.studies.accepted import folder
+    """List the accepted tables, and mark what has changed since."""
+    from sportsml_lite.publish import results
 
     with _plain_errors():
-        for path in sorted(folder().glob("*.json")):
-            found = json.loads(path.read_text(encoding="utf-8"))
-            click.echo(f"{path.stem}: {len(found['numbers'])} numbers; {found['command']}")
+        for line in results.lines():
+            click.echo(line)
 
 
-@results.command()
+@results_group.command()
+@click.argument("study")
+@click.argument("dataset")
+def show(study, dataset):
+    """Show STUDY on DATASET: every arm's mean and gain: sportsml results show distil swimming."""
+    from sportsml_lite.publish import results
+
+    with _plain_errors():
+        for line in results.shown(study, dataset):
+            click.echo(line)
+
+
+@results_group.command()
 @click.argument("run_folder", metavar="RUN")
 def accept(run_folder):
-    """Accept the record of RUN, a folder that `sportsml run` printed, into results/."""
-    from sportsml_lite.studies import accepted as accepted
+    """Accept the table of RUN, a folder that `sportsml run` printed, into results/."""
+    from sportsml_lite.publish import results
 
     with _plain_errors():
-        click.echo(f"accepted: {accepted.accept(run_folder)}")
+        click.echo(f"accepted: {results.accept(run_folder)}")
+
+
+@results_group.command()
+@click.argument("study", required=False)
+@click.argument("dataset", required=False)
+@click.option("--workers", type=click.IntRange(1), help="Processes; default: one a core.")
+def redo(study, dataset, workers):
+    """Compute the tables anew from raw data and accept them: all, or those of STUDY [DATASET].
+
+    Says beforehand how long it takes. After a stop the same command goes on where it was.
+    """
+    from sportsml_lite.publish import results
+
+    with _plain_errors():
+        results.redo(study, dataset, workers, click.echo)
+
+
+@results_group.command()
+@click.argument("study", required=False)
+@click.argument("dataset", required=False)
+def verify(study, dataset):
+    """Redo a sample of each table whose data are here, and compare: all, or STUDY [DATASET]."""
+    from sportsml_lite.publish import results
+
+    with _plain_errors():
+        results.verify(study, dataset, click.echo)
 
 
 def _bar(name: str):

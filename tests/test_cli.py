@@ -16,7 +16,9 @@ def sportsml(*words, cwd=None):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["params"], ["book"], ["fetch"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["params"], ["book"], ["fetch"], ["doctor"], ["results"]]
+)
 def test_help(command):
     done = sportsml(*command, "--help")
     assert done.returncode == 0
@@ -41,6 +43,17 @@ def test_params_lists_units_and_ranges():
         (["run", "01", "-p", "seed"], "requires 2 arguments"),
         (["params", "collct"], "did you mean 'collect'"),
         (["fetch", "pmdat"], "pmdata"),
+        (["params", "08_lap"], "did you mean '08_lab'"),
+        (["run", "08_lab", "-p", "profile", "fast"], "'accepted', 'quick' or 'full'"),
+        (["results", "shwo"], "Did you mean 'show'"),
+        (["results", "show", "distill", "swimming"], "no study 'distill': choose one of"),
+        (["results", "show", "distil", "../x"], "no name of a study or data set"),
+        (["results", "show", "distil", "moon"], "no such result"),
+        (["results", "show", "distil"], "Missing argument 'DATASET'"),
+        (["results", "redo", "distil", "moon"], "no data set 'moon': choose one of"),
+        (["results", "redo", "--workers", "0"], "not in the range"),
+        (["results", "verify", "nothing"], "no study 'nothing'"),
+        (["results", "accept", "nowhere"], "no table of scores"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(words, what, tmp_path):

@@ -189,7 +189,8 @@ def find(name: str) -> Chapter:
         if stem in chapter.names:
             return chapter
     names = [chapter.name for chapter in known]
-    near = difflib.get_close_matches(stem, names + [n[3:] for n in names], 1, 0.5)
+    called = [name for chapter in known for name in chapter.names if len(name) > 2]
+    near = difflib.get_close_matches(stem, called, 1, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UserError(f"no chapter {name!r}{hint or '.'} Chapters: {', '.join(names)}")
 
