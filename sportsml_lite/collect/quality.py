@@ -106,7 +106,7 @@ def heart_rate_jumps(stream: pd.DataFrame) -> pd.DataFrame:
 
 
 def heart_rate_stuck(stream: pd.DataFrame) -> pd.DataFrame:
-    """Heart rate unchanged for longer than ``HR_STUCK_S``; the value is the length in s.
+    """Heart rate unchanged for longer than ``HR_STUCK_S`` s; the value is the length.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def impossible_speed(stream: pd.DataFrame, sport: str | None) -> pd.DataFrame:
 
 
 def altitude_steps(stream: pd.DataFrame) -> pd.DataFrame:
-    """Altitude that changes faster than ``ALTITUDE_STEP_MPS`` from value to value.
+    """Altitude that changes faster than ``ALTITUDE_STEP_MPS`` m/s from value to value.
 
     Raises
     ------

@@ -1,75 +1,146 @@
-"""Figures of chapter 1: what a watch recorded, its gaps, its means, heart rate and cadence."""
+"""Figures of chapter 1: what a watch wrote and left out, its means, its channels, its steps."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PINK, SKY, figure, nothing
+from sportsml_lite.plots.grammar import end_labels
+from sportsml_lite.plots.style import ACCENT, GREY, HARM, INK, QUIET, figure, nothing, plain
 from sportsml_lite.schema import axis_label
 
-PANELS = {
-    "hr_bpm": ORANGE,
-    "speed_mps": BLUE,
-    "cadence_spm": GREEN,
-    "cadence_rpm": GREEN,
-    "power_w": PINK,
-    "altitude_m": GREY,
-}
+PANELS = ("hr_bpm", "speed_mps", "cadence_spm", "cadence_rpm", "power_w", "altitude_m")
+JOINED_S = 10.0  # records closer than this (s) are joined by a line, wider gaps stay open
+CLOSE_S = 60  # seconds that the close look shows
 
 
-def streams(stream: pd.DataFrame, suspicious: pd.DataFrame, joined_s: float = 10.0):
-    """One panel a channel that the device recorded, over the minutes of the session.
+def left_out(stream: pd.DataFrame, gaps: pd.DataFrame):
+    """The heart rate of a session as it is usually drawn, and one minute as it was written.
 
     Parameters
     ----------
     stream : Streams of one session, a row a second
-    suspicious : artefacts with ``column``, ``start_s`` and ``length_s``; shaded in their panel
-    joined_s : records closer than this (s) are joined by a line, wider gaps stay open
+    gaps : runs of seconds without heart rate: ``start_s``, ``length_s``; the minute shown is that
+        around the longest one
+
+    Returns
+    -------
+    fig
+    """
+    seen = stream.loc[stream["hr_bpm"].notna(), ["t_s", "hr_bpm"]]
+    if seen.empty:
+        return nothing("This session has no heart rate.")
+    share = 100 * (1 - len(seen) / len(stream))
+    fig, (top, bottom) = figure(2, 1, 5.4)
+    start, stop = _minute(stream, gaps)
+    top.plot(*_broken(seen, "hr_bpm"), color=INK, lw=1)
+    top.axvspan(start / 60, stop / 60, color=ACCENT, alpha=0.55, lw=0)
+    top.set_title("The whole session, as a line", fontsize="medium")
+    top.set(xlabel="time since the start (min)", ylabel="heart rate (bpm)")
+    near = seen[seen["t_s"].between(start, stop)]
+    for gap in gaps.itertuples():
+        if gap.start_s <= stop and gap.start_s + gap.length_s > start:
+            bottom.axvspan(gap.start_s - 0.5, gap.start_s + gap.length_s - 0.5, color=GREY,
+                           alpha=0.25, lw=0)  # fmt: skip
+    bottom.plot(near["t_s"], near["hr_bpm"], "o", color=ACCENT, ms=6)
+    title = f"The blue stretch: {len(near)} values, and in the grey nothing"
+    if gaps.empty:
+        title = "The blue stretch: a value in every second"
+    bottom.set_title(title, fontsize="medium")
+    bottom.set(xlim=(start - 0.5, stop + 0.5), xlabel="time since the start (s)")
+    bottom.set_ylabel("heart rate (bpm)")
+    bottom.margins(y=0.25)
+    says = f"{share:.0f} % of the seconds were never written" if len(gaps) else "Nothing is missing"
+    fig.suptitle(says, x=0.01, ha="left", fontsize="large")
+    return fig
+
+
+def means(table: pd.DataFrame):
+    """Ways to average the heart rate of one session, as dots on one axis; the first is right.
+
+    Parameters
+    ----------
+    table : index the way, column ``hr_mean_bpm``
+
+    Returns
+    -------
+    fig
+    """
+    values = table["hr_mean_bpm"]
+    if values.isna().any():
+        return nothing("Without heart rate there is nothing to average.")
+    off = values - values.iloc[0]
+    reach = max(np.ptp(values), 1.0)
+    fig, ax = figure(height_in=1.5 + 0.45 * len(table))
+    y = np.arange(len(table))[::-1]
+    ax.axvline(values.iloc[0], color=ACCENT, lw=1.2, ls="--", zorder=0)
+    for at, (name, value) in zip(y, values.items(), strict=True):
+        color = ACCENT if name == table.index[0] else HARM if abs(off[name]) >= 1 else QUIET
+        ax.plot([values.iloc[0], value], [at, at], color=color, lw=2, alpha=0.5)
+        ax.plot(value, at, "o", color=color, ms=9, mec="white")
+        note = f"{value:.1f}" if not off[name] else f"{value:.1f} ({off[name]:+.1f})"
+        near = abs(off[name]) < 0.4 * reach
+        ax.annotate(note.replace("-", "−"), (value, at), (11, 0) if near else (0, 11), color=color,
+                    textcoords="offset points", va="center" if near else "baseline")  # fmt: skip
+    ax.set_yticks(y, table.index)
+    ax.set(ylim=(-0.5, len(table) - 0.2), xlabel="mean heart rate (bpm)")
+    ax.set_xlim(values.min() - 0.1 * reach, values.max() + 0.35 * reach)
+    worst = off.abs().max()
+    title = f"Carelessly averaged: {worst:.0f} bpm off" if worst >= 1 else "All ways agree"
+    fig.suptitle(title, x=0.01, ha="left", fontsize="large")
+    return fig
+
+
+def streams(stream: pd.DataFrame, suspicious: pd.DataFrame):
+    """One panel a channel that the device recorded; an arrow at what a rule points at.
+
+    Parameters
+    ----------
+    stream : Streams of one session, a row a second
+    suspicious : stretches with ``rule``, ``column``, ``start_s`` and ``length_s``
 
     Returns
     -------
     fig
     """
     present = [name for name in PANELS if name in stream and stream[name].notna().any()]
-    fig, axes = figure(
-        len(present) or 1, height_in=0.5 + 1.35 * max(len(present), 1), sharex=True, squeeze=False
-    )
-    for ax, name in zip(axes[:, 0], present, strict=False):
+    if not present:
+        return nothing("This session has no stream.")
+    fig, axes = figure(len(present), height_in=0.9 + 1.35 * len(present), sharex=True,
+                       squeeze=False)  # fmt: skip
+    for ax, name in zip(axes[:, 0], present, strict=True):
         seen = stream.loc[stream[name].notna(), ["t_s", name]]
-        wide = seen["t_s"].diff() > joined_s
-        minutes, values = _broken(seen["t_s"].to_numpy() / 60, seen[name].to_numpy(), wide)
-        ax.plot(minutes, values, color=PANELS[name], lw=0.9)
-        for row in suspicious[suspicious["column"] == name].itertuples():
-            ax.axvspan(row.start_s / 60, (row.start_s + row.length_s) / 60, color=INK, alpha=0.15)
-        ax.set_title(axis_label("streams", name), fontsize=10, pad=3)
-        ax.margins(x=0.01)
+        ax.plot(*_broken(seen, name), color=ACCENT if name == "hr_bpm" else QUIET, lw=0.9)
+        ax.set_title(axis_label("streams", name), fontsize="small", pad=3)
+        ax.margins(x=0.01, y=0.2)
+        for row in suspicious[suspicious["column"] == name].head(8).itertuples():
+            _point_at(ax, seen, name, row)
     axes[-1, 0].set_xlabel("time since the start (min)")
-    fig.align_ylabels()
+    n = len(suspicious)
+    title = f"{n} {'stretch' if n == 1 else 'stretches'} to look at" if n else "No rule objects"
+    fig.suptitle(title, x=0.01, ha="left", fontsize="large")
     return fig
 
 
-def _broken(x: np.ndarray, y: np.ndarray, wide: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The line with a NaN before every point that follows a wide gap, so that it is not joined."""
-    at = np.flatnonzero(wide.to_numpy())
-    return np.insert(x, at, np.nan), np.insert(y, at, np.nan)
-
-
-def gap_lengths(gaps: pd.DataFrame, n_seconds: int):
-    """Seconds that nobody wrote, by the length of the gap they belong to.
+def coverage(share: pd.Series):
+    """How many seconds of each session have a heart rate, a row a session.
 
     Parameters
     ----------
-    gaps : one row a run of missing seconds, with ``length_s``
-    n_seconds : seconds of the session
+    share : per cent of the seconds, by session, in the order to draw
+
+    Returns
+    -------
+    fig
     """
-    if gaps.empty:
-        return nothing("Every second of this session has a heart rate.")
-    share = 100 * gaps.groupby("length_s")["length_s"].sum() / n_seconds
-    fig, ax = figure(height_in=2.8)
-    ax.bar(range(len(share)), share, color=BLUE, width=0.7)
-    ax.set_xticks(range(len(share)), [f"{length:.0f}" for length in share.index])
-    ax.set(xlabel="length of the gap (s)", ylabel="share of all seconds (%)")
+    fig, ax = figure(height_in=1.0 + 0.36 * len(share))
+    y = np.arange(len(share))[::-1]
+    ax.hlines(y, 0, share, color=ACCENT, lw=2.5)
+    ax.plot(share, y, "o", color=ACCENT, ms=7, mec="white")
+    names = [text if len(text) < 27 else f"{text[:12]}…{text[-13:]}" for text in share.index]
+    ax.set_yticks(y, [plain(name) for name in names])
+    ax.set(xlim=(0, 104), ylim=(-0.6, len(share) - 0.4))
+    ax.set_xlabel("seconds with a heart rate (%)")
     return fig
 
 
@@ -80,43 +151,61 @@ def heart_rate_against_cadence(minutes: pd.DataFrame, close_bpm: float):
     ----------
     minutes : one row a minute: ``minute``, ``hr_bpm``, ``cadence_spm``
     close_bpm : half-width (bpm) of the band around the cadence that looks like a lock
+
+    Returns
+    -------
+    fig
     """
     if len(minutes) < 10:
         return nothing("Too few minutes of this session have heart rate and a cadence in steps.")
-    fig, (left, right) = figure(1, 2, height_in=3.4, width_ratios=[1.7, 1])
-    x, cadence = minutes["minute"], minutes["cadence_spm"]
-    left.fill_between(
-        x, cadence - close_bpm, cadence + close_bpm, color=GREEN, alpha=0.2, lw=0,
-        label=f"cadence ± {close_bpm:g}",
-    )  # fmt: skip
-    left.plot(x, cadence, color=GREEN, label="cadence (steps/min)")
-    left.plot(x, minutes["hr_bpm"], color=ORANGE, label="heart rate (bpm)")
+    fig, (top, bottom) = figure(2, 1, 7.2, height_ratios=[1, 1.15])
+    x, cadence, heart = minutes["minute"], minutes["cadence_spm"], minutes["hr_bpm"]
+    top.fill_between(x, cadence - close_bpm, cadence + close_bpm, color=GREY, alpha=0.25, lw=0)
+    top.plot(x, cadence, color=QUIET)
+    top.plot(x, heart, color=ACCENT)
     low, high = np.nanpercentile(minutes[["hr_bpm", "cadence_spm"]], [1, 99])
-    left.set(ylim=(low - 20, high + 12), xlabel="time (min)", ylabel="per minute")
-    left.legend(loc="lower right", fontsize=9)
+    top.set(ylim=(low - 20, high + 12), xlabel="time (min)", ylabel="per minute")
+    top.set_title(f"Close? In the grey band: within {close_bpm:g} bpm", fontsize="medium")
+    last = float(x.iloc[-1])
+    end_labels(top, {"heart rate": (last, heart.iloc[-1], ACCENT),
+                     "cadence": (last, cadence.iloc[-1], QUIET)})  # fmt: skip
     change = minutes[["cadence_spm", "hr_bpm"]].diff()
-    right.scatter(change["cadence_spm"], change["hr_bpm"], s=14, color=SKY, edgecolor=INK, lw=0.3)
+    bottom.scatter(change["cadence_spm"], change["hr_bpm"], s=18, color=ACCENT, alpha=0.6, lw=0)
     limit = np.nanpercentile(change.abs(), 99)
-    right.axline((0, 0), slope=1, color=GREY, ls="--", lw=1)
-    right.set(xlim=(-limit, limit), ylim=(-limit, limit))
-    right.set(xlabel="change of cadence, minute to minute", ylabel="change of heart rate (bpm)")
+    bottom.axline((0, 0), slope=1, color=GREY, ls="--", lw=1.2)
+    bottom.annotate("locked", (0.9 * limit, 0.9 * limit), (-6, 0), textcoords="offset points",
+                    ha="right", color=GREY)  # fmt: skip
+    bottom.set_title("Together? Change from minute to minute", fontsize="medium")
+    bottom.set(xlim=(-limit, limit), ylim=(-limit, limit), ylabel="change of heart rate (bpm)")
+    bottom.set_xlabel("change of cadence (steps/min)")
     return fig
 
 
-def means(table: pd.DataFrame):
-    """Three ways to average the heart rate of one session, as dots on one axis.
+def _minute(stream: pd.DataFrame, gaps: pd.DataFrame) -> tuple[float, float]:
+    """First and last second of the close look: around the longest gap, or in the middle."""
+    first, last = float(stream["t_s"].min()), float(stream["t_s"].max())
+    centre, half = (first + last) / 2, CLOSE_S / 2
+    if len(gaps):
+        longest = gaps.loc[gaps["length_s"].idxmax()]
+        centre = longest["start_s"] + longest["length_s"] / 2
+        half = max(half, 0.75 * longest["length_s"])
+    start = min(max(centre - half, first), max(last - 2 * half, first))
+    return round(start), round(min(start + 2 * half, last))
 
-    Parameters
-    ----------
-    table : index the way, column ``hr_mean_bpm``
-    """
-    fig, ax = figure(height_in=0.9 + 0.35 * len(table))
-    y = np.arange(len(table))[::-1]
-    ax.hlines(y, table["hr_mean_bpm"].min(), table["hr_mean_bpm"], color=GREY, lw=1)
-    ax.plot(table["hr_mean_bpm"], y, "o", color=ORANGE)
-    for value, height in zip(table["hr_mean_bpm"], y, strict=True):
-        ax.annotate(f"{value:.1f}", (value, height), xytext=(8, -4), textcoords="offset points")
-    ax.set_yticks(y, table.index)
-    ax.set(ylim=(-0.6, len(table) - 0.4), xlabel="mean heart rate (bpm)")
-    ax.margins(x=0.12)
-    return fig
+
+def _broken(seen: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Minutes and values of a line, with a NaN before every point that follows a wide gap."""
+    at = np.flatnonzero((seen["t_s"].diff() > JOINED_S).to_numpy())
+    minutes, values = seen["t_s"].to_numpy() / 60, seen[name].to_numpy()
+    return np.insert(minutes, at, np.nan), np.insert(values, at, np.nan)
+
+
+def _point_at(ax, seen: pd.DataFrame, name: str, row) -> None:
+    """An arrow at a stretch: a second of a marathon is too narrow for a band."""
+    stop = row.start_s + row.length_s
+    ax.axvspan(row.start_s / 60, stop / 60, color=HARM, alpha=0.25, lw=0)
+    near = (seen["t_s"] - row.start_s).abs().idxmin()
+    left = row.start_s > seen["t_s"].max() / 2
+    ax.annotate(row.rule, (row.start_s / 60, seen.loc[near, name]), (-30 if left else 30, -4),
+                textcoords="offset points", color=HARM, ha="right" if left else "left",
+                va="top", arrowprops={"arrowstyle": "-|>", "color": HARM})  # fmt: skip
