@@ -1,0 +1,58 @@
+"""How long a lesson or a lab is, and how long it may be: what a reader can take in one sitting."""
+
+from __future__ import annotations
+
+import re
+
+from sportsml_lite.publish.chapters import Chapter
+
+LESSON = {"lines": 450, "code": 150, "words": 2000, "numbers": 25, "figures": 4, "longest cell": 15}
+LAB = {"lines": 250, "longest cell": 15}
+HIDDEN = {
+    "imports", "check", "solution", "parameters",
+    "hide-input", "hide-cell", "remove-input", "remove-cell",
+}  # fmt: skip
+
+
+def bounds(chapter: Chapter) -> dict[str, int]:
+    """What :func:`measure` may give at most; a lab is bounded by its lines alone."""
+    return LAB if chapter.is_lab else LESSON
+
+
+def measure(chapter: Chapter) -> dict[str, int]:
+    """Size of a notebook's source.
+
+    Returns
+    -------
+    dict with lines of the file, lines of code (neither blank nor a comment), words of prose,
+    distinct recorded numbers that the prose prints, figures, and lines of the longest code cell
+    that a page shows unasked
+    """
+    cells = chapter.notebook().cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    said = prose + "".join(str(cell.metadata.get("mystnb", "")) for cell in cells)
+    shown = [cell for cell in code if not HIDDEN & set(cell.metadata.get("tags", []))]
+    return {
+        "lines": len(chapter.source.read_text(encoding="utf-8").splitlines()),
+        "code": sum(_is_code(line) for cell in code for line in _filled(cell.source)),
+        "words": len(_words(prose)),
+        "numbers": len(set(re.findall(r"\{glue:text\}`(\w+)", said))),
+        "figures": sum("image" in cell.metadata.get("mystnb", {}) for cell in code),
+        "longest cell": max((len(_filled(cell.source)) for cell in shown), default=0),
+    }
+
+
+def _filled(code: str) -> list[str]:
+    return [line for line in code.splitlines() if line.strip()]
+
+
+def _is_code(line: str) -> bool:
+    return not line.lstrip().startswith("#")
+
+
+def _words(prose: str) -> list[str]:
+    """Words of the text, formulas and references left out."""
+    prose = re.sub(r"\$\$.*?\$\$|\$[^$\n]*\$|```\{footbibliography\}.*?```", " ", prose, flags=re.S)
+    prose = re.sub(r"\{footcite(:\w+)?\}`[^`]*`", " ", prose)
+    return [word for word in prose.split() if re.search(r"[^\W\d_]", word)]
