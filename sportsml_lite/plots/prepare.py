@@ -10,7 +10,7 @@ import pandas as pd
 from sportsml_lite import evaluate, prepare
 from sportsml_lite.plots import grammar
 from sportsml_lite.plots.style import ACCENT, AMBER, GREY, INK, QUIET, figure, nothing
-from sportsml_lite.studies.prepare import MODELS, TITLES, LookAhead
+from sportsml_lite.studies.prepare import MODELS, TITLES, LookAhead, error
 
 SHOWN = ("mean", "ridge", "forest", "boosted", "locker")
 ASKED = {
@@ -45,11 +45,7 @@ def leak(scores: Mapping[str, pd.DataFrame], title: str = "", models: Collection
 
 def leaks(scores: pd.DataFrame, models: Collection[str] = MODELS) -> pd.DataFrame:
     """RMSE of each model, met and never met, a row a model."""
-    scores = scores[scores["lost"].isna()]
-    rows = {
-        TITLES[m]: [evaluate.mean(scores, arm, "rmse").estimate for arm in (f"{m}_met", m)]
-        for m in models
-    }
+    rows = {TITLES[m]: [error(scores, a).estimate for a in (f"{m}_met", m)] for m in models}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["met", "never met"])
 
 

@@ -219,6 +219,17 @@ def _model(name: str, seed: int):
     }[name]
 
 
+def error(scores: pd.DataFrame, arm: str) -> evaluate.Interval:
+    """RMSE of a model in the exam, mean over athletes."""
+    return evaluate.mean(scores[scores["lost"].isna()], arm, "rmse")
+
+
+def gain(scores: pd.DataFrame, arm: str, against: str) -> evaluate.Interval:
+    """How much smaller a model's RMSE in the exam is than another's."""
+    exam = scores[scores["lost"].isna()]
+    return evaluate.compare(exam, arm, against, "rmse", "effect").gain
+
+
 # --- gaps ----------------------------------------------------------------------------------------
 
 
