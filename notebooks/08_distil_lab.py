@@ -62,7 +62,6 @@ verdicts = distil.judge(tables)
 survives = holm(verdicts)
 
 # %% tags=["check"]
-first = next(iter(tables.values()))
 record("smallest", rule.smallest_effect, digits=2)
 record("harm", rule.harm, digits=2)
 record("asked", len(verdicts))
@@ -71,7 +70,7 @@ record(
     "tested",
     "; ".join(
         f"{name}: {compare(t, 'distilled', 'plain').athletes} athletes, "
-        f"{len(t[['partition', 'fold']].drop_duplicates())} models an arm"
+        f"models an arm: {len(t[['partition', 'fold']].drop_duplicates())}"
         for name, t in tables.items()
     ),
 )
@@ -79,9 +78,9 @@ record(
 # %% [markdown]
 # ## The arms
 #
-# Every arm runs on all folds of all partitions of the athletes, each job with a seed of its own
-# ({glue:text}`tested`). Two arms of a comparison share architecture, first weights, windows, order of
-# batches and steps. The teacher is the ensemble that chapter 7 chooses, averaged over the recording's
+# Accepted and full runs take every arm through all folds of all partitions of the athletes, each job with
+# a seed of its own. This page: {glue:text}`tested`. Two arms of a comparison share architecture, first
+# weights, windows, order of batches and steps. The teacher is the ensemble that chapter 7 chooses, averaged over the recording's
 # symmetries; it learns from the same labels as its student, and weighs α = ½ where labels are heard
 # too. Validation athletes are labelled in every arm. The eight labelled athletes are one choice a fold,
 # by name, and an interval does not contain that luck. An earlier edition also had wrong labels, and
