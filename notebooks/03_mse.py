@@ -67,7 +67,7 @@ dataset = "simulated"  # name or path: simulated, simulated_b, or a folder of ta
 data_dir = ""  # path: folder of your own tables; it wins over dataset
 seed = 0  # 0 to 1000000: which simulated athletes
 n_athletes = 40  # athletes, 10 to 1000: how many are simulated, for four weeks
-rate_share = 0.9  # share of the limit, 0.05 to 0.99: learning rate of the descents
+rate_share = 0.9  # share of the limit, 0.6 to 0.99: learning rate of the descents
 
 # %% tags=["hide-input"]
 check_values("03_mse", globals())
@@ -114,7 +114,7 @@ figures.trap_on_bowl(X, y, right, trapped)
 
 # %% [markdown]
 # Why *this* bowl? Why does the path zigzag, and could it miss? And how can a program walk to the wrong
-# place without an error message?
+# place without complaint?
 #
 # The table holds {glue:text}`n_rows` sessions of {glue:text}`n_people` athletes, all
 # {glue:text}`source`. How much load an athlete is used to, and how strongly he or she responds, stays
@@ -181,9 +181,9 @@ record("sigma", sigma, digits=2)
 # mistyped session hardly moves. To choose a loss is to choose what you believe about noise.
 # ```
 #
-# **Half or whole?** $J$ is *half* the mean squared error; the half cancels the 2 of the derivative. Every metric, and
-# PyTorch's `MSELoss`, is the **whole** MSE {footcite:p}`bishop2006`. They share their minimum, but the whole
-# one is twice as steep: a learning rate that suits the half can be too long for the whole.
+# **Half or whole?** $J$ is *half* the mean squared error; the half cancels the 2 of the derivative. Every
+# metric, and PyTorch's `MSELoss`, is the **whole** MSE {footcite:p}`bishop2006`. They share their minimum, but
+# the whole one is twice as steep: a learning rate that suits the half can be too long for the whole.
 
 # %% mystnb={"figure": {"caption": "One weight only (duration). From the same weight and with the same learning rate, each loss takes one step: along the dotted line, then down to where it lands.", "name": "fig-mse-half"}, "image": {"alt": "Two parabolas over one weight with the same minimum. A step on the half MSE stays on its side of the minimum, a step on the whole MSE is twice as long."}}
 hours = X[:, 1]
@@ -267,10 +267,9 @@ record("mse_best", mse(X @ best, y), digits=3)
 # $$ w - w^\ast \;\leftarrow\; (1 - \eta h)\,(w - w^\ast) . $$
 #
 # The factor has to stay between $-1$ and $1$, hence $0 < \eta < 2/h$. A bowl over several weights has a
-# curvature in every direction, and one direction in which it is largest, $h_\max$, and another in which it
-# is smallest, $h_\min$. (Linear algebra calls them the eigenvalues of the {term}`Hessian`
-# $H = \frac{1}{N}X^\top X$; that is all we need of them, and `np.linalg.eigvalsh(H)` returns them.) The
-# steepest direction sets the **limit**,
+# curvature in every direction; in one it is largest, $h_\max$, in another smallest, $h_\min$. (Linear algebra
+# calls these two the largest and the smallest *eigenvalue* of the {term}`Hessian` $H = \frac{1}{N}X^\top X$.
+# `np.linalg.eigvalsh(H)` returns them, and that is all we need.) The steepest direction sets the **limit**,
 #
 # $$ 0 < \eta < \frac{2}{h_\max}, $$
 #
@@ -330,10 +329,8 @@ record("limit_whole", limit / 2, digits=1)
 # prediction is pulled to the *mean*. The least loss that the trap can report is $\mathrm{Var}(y)$, the mean
 # predictor's MSE.
 
+
 # %%
-inputs, targets = torch.tensor(X), torch.tensor(y)  # (N, 2) and (N,)
-
-
 def train(loss_of, steps=400):
     """Path of nn.Linear under SGD on the whole MSE, hence half the rate; last loss."""
     model = torch.nn.Linear(2, 1, bias=False, dtype=torch.float64)
@@ -350,6 +347,7 @@ def train(loss_of, steps=400):
 
 
 # %%
+inputs, targets = torch.tensor(X), torch.tensor(y)  # (N, 2) and (N,)
 walked, loss = train(lambda p: mse(p.squeeze(1), targets))
 walked_trap, loss_trap = train(lambda p: ((p - targets) ** 2).mean())  # (N, N)!
 
@@ -364,10 +362,10 @@ record("trap_last", loss_trap, digits=2)
 record("trap_mse", mse(X @ walked_trap[-1], y), digits=3)
 
 # %% [markdown]
-# Both are the paths of the first picture, now walked by PyTorch. Instead of
-# {glue:text}`n_rows` squared errors the trap averages {glue:text}`n_squares`. Its loss falls from
-# {glue:text}`trap_first` to {glue:text}`trap_last`: a training curve that looks like learning. Its
-# true MSE ends at {glue:text}`trap_mse`; the mean predictor's is {glue:text}`mse_mean`.
+# Both are the paths of the first picture, now walked by PyTorch. Instead of {glue:text}`n_rows` squared
+# errors the trap averages {glue:text}`n_squares`. Its loss falls from {glue:text}`trap_first` to
+# {glue:text}`trap_last`: a training curve that looks like learning. Its true MSE ends at
+# {glue:text}`trap_mse`; the mean predictor's is {glue:text}`mse_mean`.
 
 # %% mystnb={"figure": {"caption": "A dot a session. The model trained with the right shapes rises with the recorded effect, though less than it should: two features explain only part of it. The trapped model answers the mean to every session.", "name": "fig-mse-answers"}, "image": {"alt": "Predicted against recorded effect: a rising blue cloud for the right shapes, a flat orange line at the mean for the trapped model."}}
 figures.answers(
@@ -425,9 +423,8 @@ record("exercise_2", answer, digits=2)
 
 # %% tags=["solution"]
 column = (X @ best)[:, None]
-answer = (
-    (column - y) ** 2
-).mean()  # more: the trap prefers the model that knows less
+answer = ((column - y) ** 2).mean()
+# more than the mean predictor's: the trap prefers the model that knows less
 record("exercise_3", answer, digits=2)
 
 # %% [markdown]
