@@ -231,9 +231,7 @@ for c in few.y.unique().tolist():
 # ## More windows, more gain?
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean gain in macro-F1 of new swimmers over the same student for all, against the number of labelled windows a class. In brackets: the swimmers who can give so many, so each point has its own. Band: 95 % interval of the shrunken class means, over swimmers and models.", "name": "fig-transfer-gain"}, "image": {"alt": "Lines of five methods against the number of windows a class; the accented one, shrunken class means, with a band around it."}}
-figures.gain_against_k(
-    tables["swimming"], "What windows buy, beyond the names of the classes"
-)
+figures.gain_against_k(tables["swimming"])
 
 # %% tags=["hide-input"]
 figures.method_table(tables["swimming"])

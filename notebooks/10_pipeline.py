@@ -81,8 +81,7 @@ record("command", results["swimming"].command)
 # ## The book's question, answered
 #
 # **How much better?** On average, a new swimmer's macro-F1 changes by **{glue:text}`swimming_gain`**, a
-# young rider's by **{glue:text}`actes_gain`**. (Simulated runners, who prove nothing about people:
-# {glue:text}`simulated_gain`.)
+# young rider's by **{glue:text}`actes_gain`**.
 #
 # **For whom?** A mean hides people, so look at the lines. The swimmer whom the small student reads worst
 # goes from {glue:text}`lowest_before` to {glue:text}`lowest_after`. Whoever is read well has little to
@@ -173,18 +172,16 @@ figures.step_table(tables)
 # *Accepted results: this page prints them and does not compute them;* {glue:text}`command` *redoes the
 # swimmers; all arms and all ten questions are in the lab.*
 #
-# **The teacher.** Without it the swimmers' macro-F1 changes by {glue:text}`without_teacher`:
-# {glue:text}`advice_teacher`. Chapter 8 says why so little was to be expected.
+# **The teacher.** Without it the swimmers' macro-F1 changes by {glue:text}`without_teacher`.
+# Chapter 8 tells how little a student has left to copy.
 #
-# **The athlete's windows.** Without them it changes by {glue:text}`without_personal`:
-# {glue:text}`advice_personal`. The strictest line of the table is *beyond class means of others*: there
+# **The athlete's windows.** Without them it changes by {glue:text}`without_personal`. The strictest line of the table is *beyond class means of others*: there
 # nothing is left but what the athlete's own windows move.
 #
 # **The rival.** MiniRocket, ten thousand random convolutions and a ridge, is the one to beat
 # {footcite:p}`dempster2021`. It learns from the same eight swimmers, in both mirror images, and gets the
 # same five windows, the same mask and the same class means, of its scores. It reaches
-# {glue:text}`rival_level`, the pipeline {glue:text}`whole_level`. Against riders the pipeline's gain over
-# it is {glue:text}`actes_rival`. MiniRocket does not fit a watch as it is. But if all you need is the
+# {glue:text}`rival_level`, the pipeline {glue:text}`whole_level`. MiniRocket does not fit a watch as it is. But if all you need is the
 # answer on a computer, start there.
 #
 # ```{admonition} Whose swimmers chose?

@@ -170,7 +170,7 @@ def judged_table(
         {
             "data": data, "arm": TITLES[QUESTIONS[name][0]], "against": TITLES[QUESTIONS[name][1]],
             "gain": c.gain, "verdict": c.verdict, "Holm": survives[data, name],
-            "harmed": f"{c.harmed} of {c.athletes}", "by seed": nulls[data],
+            "harmed (by seed)": f"{c.harmed} of {c.athletes} ({nulls[data]})",
             "lowest tenth": c.lowest_tenth,
         }
         for (data, name), c in verdicts.items()

@@ -46,10 +46,12 @@ def before_and_after(scores: pd.DataFrame, who: str = "swimmer"):
     before, after = (athlete_values(part, arm) for arm in ("population", "shrink"))
     height = 0.42 * len(right) + 0.3, float(np.clip(0.2 * len(before), 2.8, 6))
     fig, (top, low) = figure(2, 1, sum(height) + 1.6, height_ratios=height)
-    dumbbell(right, xlabel="share of the windows read rightly", names=("before", "after"), ax=top)
-    top.set_title(f"{who} {athlete}, whom five windows a class help most")
+    share = "share of later windows read rightly, before (open) and after"
+    dumbbell(right, xlabel=share, names=("", ""), ax=top)
+    top.set_title(f"{plain(athlete)}, whom five windows a class help most")
+    found = compare(part, "shrink", "population")
     before_after(before, after, xlabel="macro-F1", harm=margin("macro_f1").harm, ax=low)
-    low.set_title(f"Every {who}: most hardly move, and somebody may lose")
+    low.set_title(f"Of all {found.athletes} {who}s {found.helped} gain and {found.harmed} lose")
     return fig
 
 
@@ -73,18 +75,18 @@ def time_line(windows: Windows, shot: FewShot, athlete: str, k: int):
     support, test = shot.support(k)[mine], shot.test[mine]
     fig, (top, low) = figure(2, 1, 4.6, sharex=True)
     kinds = {"calibrate": (support, ACCENT), "test": (test, INK),
-             "neither: kept for a larger k, or the gap": (~support & ~test, "#d8d8d8")}  # fmt: skip
+             "kept free": (~support & ~test, "#d8d8d8")}  # fmt: skip
     x = np.arange(len(mine))
     for i, (name, (these, color)) in enumerate(kinds.items()):
         top.bar(x[these], 0.7, 1.0, row[these] - 0.35, color=color, lw=0)
-        top.annotate(name, (0.0, 1.02), (i * 92, 0), xycoords="axes fraction", fontsize=SMALL,
-                     textcoords="offset points", color=GREY if i == 2 else color)  # fmt: skip
+        top.annotate(name, ((0.0, 0.22, 0.36)[i], 1.02), xycoords="axes fraction", fontsize=SMALL,
+                     color=GREY if i == 2 else color)  # fmt: skip
     hidden = shown[len(shown) // 2]
     for these, face in ((windows.y[mine] != hidden, ACCENT), (windows.y[mine] == hidden, "white")):
         these = these & support
         low.bar(x[these], 0.7, 1.0, row[these] - 0.35, color=face, edgecolor=ACCENT, lw=1.2)
     at_x = x[support & (windows.y[mine] == hidden)].max()
-    low.annotate("left out: explained better\nby the others' model, or by mine?",
+    low.annotate("hidden: explained better\nwith the others, or without?",
                  (at_x, np.searchsorted(shown, hidden)), (16, 0), textcoords="offset points",
                  va="center", fontsize=SMALL, color=INK)  # fmt: skip
     for ax in (top, low):
@@ -123,6 +125,9 @@ def gain_against_k(scores: pd.DataFrame, title: str = "", ax=None):
     fig
     """
     table = gain_rows(scores)
+    own = table[table["arm"] == TITLES["shrink"]].set_index("k")["estimate"]
+    if not title and ax is None and {1, 5} <= set(own.index):
+        title = f"Shrunken class means: {own[1]:+.3f} from one window, {own[5]:+.3f} from five"
     fig = interval_curve(
         table, title, "labelled windows a class (athletes who can give them)",
         "gain in macro-F1", accent=(TITLES["shrink"],), zero=True, ax=ax,
@@ -237,8 +242,8 @@ def judged_table(verdicts: Mapping[tuple, Comparison], survives: Mapping[tuple, 
         {
             "data": data, "k": "–" if np.isnan(k) else f"{k:g}", "arm": TITLES[arm],
             "against": TITLES[against], "gain": c.gain, "verdict": c.verdict,
-            "Holm": survives[data, arm, against, k], "harmed": f"{c.harmed} of {c.athletes}",
-            "by seed": nulls[data, k], "lowest tenth": c.lowest_tenth,
+            "Holm": survives[data, arm, against, k], "harmed (by seed)": f"{c.harmed} of {c.athletes} ({nulls[data, k]})",
+            "lowest tenth": c.lowest_tenth,
         }
         for (data, arm, against, k), c in verdicts.items()
     ]  # fmt: skip

@@ -343,17 +343,16 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             f"again, and it changes by {-swim['without_personal'].gain.estimate:+.3f}; take the "
             f"teacher out, and by {-swim['without_teacher'].gain.estimate:+.3f}. {rival}"
         ),
-        "without_teacher": f"{-swim['without_teacher'].gain.estimate:+.3f}",
-        "advice_teacher": ADVICE[swim["without_teacher"].verdict],
-        "without_personal": f"{-swim['without_personal'].gain.estimate:+.3f}",
-        "advice_personal": ADVICE[swim["without_personal"].verdict],
+        **{
+            name: f"{-swim[name].gain.estimate:+.3f}: {ADVICE[swim[name].verdict]}"
+            for name in ("without_teacher", "without_personal")
+        },
         "lowest_before": f"{before[lowest]:.2f}",
         "lowest_after": f"{after[lowest]:.2f}",
         "lowest_tenth": f"{swim['everything'].lowest_tenth:+.3f}",
         "rival": rival,
         "rival_level": f"{mean(tables['swimming'], 'minirocket_personal'):.3f}",
         "whole_level": f"{mean(tables['swimming'], 'whole'):.3f}",
-        "actes_rival": f"{verdicts['actes', 'rival'].gain:+.3f}",
     }
 
 
