@@ -278,11 +278,12 @@ def test_many_windows_are_thinned_without_losing_an_athlete_or_a_class(domains, 
     assert set(few.athlete) == set(rare.athlete) and set(few.y) == {0, 1, 2}
 
 
-def test_a_symmetric_forest_knows_the_other_wrist():
+def test_symmetric_scores_know_the_other_wrist_and_no_image_changes_them():
     """Everyone in training wears the watch on one wrist, the test athlete on the other."""
     rng = np.random.default_rng(0)
     y = np.arange(120) % 2
-    X = rng.normal(0, 0.3, (120, 1, 30)) + np.where(y, 1.0, 0.0)[:, None, None]
+    wave = np.sin(np.arange(30) * np.where(y, 2.0, 0.7)[:, None])
+    X = (1.0 + wave + rng.normal(0, 0.3, (120, 30)))[:, None]
 
     def make(part, X):
         each = 120 // len(ATHLETES[part])
@@ -290,6 +291,36 @@ def test_a_symmetric_forest_knows_the_other_wrist():
 
     train, validation, test = make("train", X), make("validation", X), make("test", -X)
     signs = np.array([[1.0], [-1.0]])
-    plain = fit_window_baseline("forest", train, validation)(test)
-    both = window_baselines.fit_symmetric_baseline("forest", train, validation, signs)(test)
-    assert macro_f1(test.y, plain) < 0.5 < 0.95 < macro_f1(test.y, both)
+    scores = window_baselines.fit_symmetric_scores(train, validation, signs)
+    assert macro_f1(test.y, scores(test).argmax(1)) > 0.95
+    mirrored = scores(replace(test, X=-test.X))
+    np.testing.assert_allclose(scores(test), mirrored, rtol=1e-4, atol=1e-5)
+
+
+def test_symmetric_scores_never_prefer_a_class_that_training_lacks(domains):
+    train, validation, test = domains
+    signs = np.ones((1, 2))
+    scores = window_baselines.fit_symmetric_scores(train.take(train.y != 1), validation, signs)
+    assert (scores(test)[:, 1] == window_baselines.NEVER).all()
+    assert scores(test).max(axis=1).min() > window_baselines.NEVER
+
+
+def test_symmetric_scores_of_a_number_are_refused(minutes):
+    train, validation, _ = minutes
+    with pytest.raises(UserError, match="number"):
+        window_baselines.fit_symmetric_scores(train, validation, np.ones((1, 3)))
+
+
+@pytest.mark.parametrize("columns", [5, 70])
+def test_ridges_are_scikit_learns_with_more_rows_or_more_columns(columns):
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(1)
+    X, Y = rng.normal(size=(40, columns)) + 3, rng.normal(size=(40, 2))
+    weight = rng.uniform(0.2, 3, 40)
+    strengths = (0.5, 10.0)
+    found = list(window_baselines.ridges(X, Y, strengths, weight))
+    for strength, (B, b) in zip(strengths, found, strict=True):
+        wanted = Ridge(strength).fit(X, Y, weight)
+        np.testing.assert_allclose(B, wanted.coef_.T, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(b, wanted.intercept_, rtol=1e-6)

@@ -1,222 +1,245 @@
-"""The figures of chapter 7: windows, learning curves, standing, calibration, where it is wrong."""
+"""The figures of chapter 7: two wrists, the cell, a learning curve, athletes, mistakes, a ramp."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots.style import AMBER, BLUE, GREY, INK, ORANGE, figure, plain
+from sportsml_lite.evaluate import athlete_values, mean
+from sportsml_lite.plots.grammar import PALE, SMALL, dumbbell, end_labels, score_table
+from sportsml_lite.plots.style import (
+    ACCENT,
+    AMBER,
+    GREEN,
+    GREY,
+    HARM,
+    INK,
+    ORANGE,
+    QUIET,
+    SKY,
+    figure,
+    nothing,
+    plain,
+)
+from sportsml_lite.studies import teacher as study
 
-BAR = {"lw": 2.5, "solid_capstyle": "butt"}
+BOX = {"boxstyle": "round,pad=0.35", "fc": "white", "lw": 1.6}
+SIGN = {"boxstyle": "circle,pad=0.12", "fc": "white", "ec": INK, "lw": 1.4}
 
 
-def examples(X: np.ndarray, time_s: np.ndarray, names: list[str], labels: list[str]):
-    """One window of each class, a column a class and a row a channel.
+def two_wrists(scores: pd.DataFrame):
+    """Two swimmers and one stroke, the second also in the mirror; and what the mirror mends.
 
     Parameters
     ----------
-    X : (K, C, T) windows; time_s : (T,) seconds
-    names : C axis labels with units; labels : K titles
+    scores : of the study and a data set whose watches sit on two wrists
 
     Returns
     -------
-    fig
+    fig; a low one that says so where every watch sits on one wrist
     """
-    fig, axes = figure(len(names), len(labels), 0.8 + 1.15 * len(names), sharex=True, sharey="row",
-                       squeeze=False)  # fmt: skip
-    for column, (window, label) in enumerate(zip(X, labels, strict=True)):
-        axes[0, column].set_title(plain(label), fontsize="small")
-        axes[-1, column].set_xlabel("seconds", fontsize="small")
-        for ax, values in zip(axes[:, column], window, strict=True):
-            ax.plot(time_s, values, color=BLUE, lw=1.2)
-            ax.tick_params(labelsize="small")
-    for ax, name in zip(axes[:, 0], names, strict=True):
-        ax.set_ylabel(name, fontsize="small")
+    usual, other = study.typical(scores)
+    if not other:
+        return nothing("Every watch of this data set sits on one wrist.")
+    few = study.other_wrist(scores)
+    fig, (top, low) = figure(2, 1, 6.0 + 0.3 * len(few), height_ratios=(3.1, 1.2 + 0.5 * len(few)))
+    mine, theirs = study.wave_of(scores, usual), study.wave_of(scores, other)
+    theirs = _in_step(mine, -theirs)
+    seconds = np.arange(len(mine)) * study.EVERY / study.RATE_HZ
+    named = (("one swimmer", mine, QUIET, "-"), ("another, in the mirror", theirs, ACCENT, "-"),
+             ("as recorded", -theirs, HARM, "--"))  # fmt: skip
+    for i, (name, line, color, dash) in enumerate(named):
+        top.plot(seconds, line, dash, color=color, lw=2)
+        at = line.max() if line.mean() > 0 else line.min()
+        x, side = (seconds[0], "left") if i == 0 else (seconds[-1], "right")
+        top.annotate(name, (x, at), (0, 4 if at > 0 else -4), textcoords="offset points", ha=side,
+                     va="bottom" if at > 0 else "top", color=color)  # fmt: skip
+    top.axhline(0, color=GREY, lw=1)
+    top.margins(y=0.2)
+    top.set(xlabel="seconds", ylabel="acceleration along\nthe forearm (m/s²)")
+    top.set_title(
+        f"Another wrist turns {plain(study.stroke(scores))} upside down; a mirror mends it"
+    )
+    before, after = (athlete_values(scores, arm) for arm in ("unmirrored", "single"))
+    rest = before.index.difference(few)
+    rows = {f"other wrist: {plain(name)}": (before[name], after[name]) for name in few}
+    rows[f"mean of the {len(rest)} others"] = before[rest].mean(), after[rest].mean()
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["no mirror", "mirror"])
+    dumbbell(table, "", "macro-F1, swimmers never seen", accent=list(table.index[:-1]), ax=low)
+    low.margins(x=0.22)
+    low.set_title("What the mirror changes for one LSTM")
     return fig
 
 
-def learning_curves(histories: list[pd.DataFrame], chance: float):
-    """Training and validation loss of each seed against the step, with the weights kept.
+def _in_step(wave: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The other wave shifted round until it fits the first best."""
+    fits = [np.dot(wave - wave.mean(), np.roll(other, s)) for s in range(len(wave))]
+    return np.roll(other, int(np.argmax(fits)))
 
-    Parameters
-    ----------
-    histories : columns step, train_loss, val_loss, a table a seed
-    chance : loss of somebody who gives every class the same probability
+
+def cell():
+    """An LSTM cell: the memory runs straight through, gates decide what is kept, added, shown.
 
     Returns
     -------
     fig
     """
-    fig, ax = figure(height_in=3.4)
-    for i, history in enumerate(histories):
-        for column, color, name in (
-            ("train_loss", BLUE, "training"),
-            ("val_loss", ORANGE, "valid."),
-        ):
-            label = None if i else f"{name} athletes"
-            ax.plot(history["step"], history[column], color=color, lw=1.5, alpha=0.8, label=label)
-        best = history.loc[history["val_loss"].idxmin()]
-        ax.plot(best["step"], best["val_loss"], "v", color=INK, ms=8, mec="white", ls="", zorder=5,
-                label=None if i else "kept")  # fmt: skip
+    fig, ax = figure(height_in=3.9)
+    line = {"color": INK, "lw": 1.6}
+    ax.annotate("", (9.6, 4), (0.3, 4), arrowprops={"arrowstyle": "-|>", "color": ACCENT, "lw": 4})
+    for x, text in ((0.2, "$c_{t-1}$"), (9.8, "$c_t$")):
+        ax.text(x, 4, text, ha="right" if x < 1 else "left", va="center", color=ACCENT, fontsize=15)
+    ax.text(5, 4.75, "memory: added to, not overwritten", ha="center", color=ACCENT)
+    ax.plot([0.9, 8.0], [0.6, 0.6], **line)
+    ax.text(0.7, 0.6, "$x_t$, $h_{t-1}$", ha="right", va="center", fontsize=14)
+    gates = ((1.8, "σ", "$f$: keep", HARM), (3.9, "σ", "$i$: write", HARM),
+             (5.5, "tanh", "$g$: what", INK), (8.0, "σ", "$o$: show", HARM))  # fmt: skip
+    for x, function, name, color in gates:
+        ax.plot([x, x], [0.6, 1.4], **line)
+        ax.text(x, 1.4, function, ha="center", va="center", color=color, fontsize=13, zorder=3,
+                bbox=BOX | {"ec": color})  # fmt: skip
+        ax.text(x, 0.12, name, ha="center", va="center", color=color)
+    _way(ax, (1.8, 1.75), (1.8, 3.72))
+    ax.plot([3.9, 3.9, 4.5], [1.75, 2.7, 2.7], **line)
+    ax.plot([5.5, 5.5, 4.9], [1.75, 2.7, 2.7], **line)
+    _way(ax, (4.7, 2.9), (4.7, 3.72))
+    ax.plot([8.0, 8.0], [1.75, 2.5], **line)
+    ax.plot([8.0, 8.0], [4.0, 3.55], **line)
+    ax.text(8.0, 3.35, "tanh", ha="center", va="center", zorder=3, fontsize=11,
+            bbox=BOX | {"ec": INK})  # fmt: skip
+    _way(ax, (8.2, 2.7), (9.5, 2.7))
+    ax.text(9.7, 2.7, "$h_t$", va="center", fontsize=14)
+    for x, y, sign in ((1.8, 4, "×"), (4.7, 2.7, "×"), (4.7, 4, "+"), (8.0, 2.7, "×")):
+        ax.text(x, y, sign, ha="center", va="center", fontsize=14, zorder=4, bbox=SIGN)
+    ax.set(xlim=(-1.2, 10.6), ylim=(-0.3, 5.2))
+    ax.axis("off")
+    return fig
+
+
+def _way(ax, start, stop) -> None:
+    ax.annotate("", stop, start, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.6})
+
+
+def learning_curve(curve: pd.DataFrame, chance: float):
+    """Training and validation loss, with the weights that early stopping would keep.
+
+    Parameters
+    ----------
+    curve : columns train_loss, val_loss, a row an epoch
+    chance : loss of whoever gives every class the same probability
+
+    Returns
+    -------
+    fig
+    """
+    fig, ax = figure(height_in=3.3)
+    epoch, ends = np.arange(1, len(curve) + 1), {}
+    for column, name, color in (("train_loss", "athletes it trains on", QUIET),
+                                ("val_loss", "athletes it does not know", ACCENT)):  # fmt: skip
+        ax.plot(epoch, curve[column], "o-", color=color, lw=2, ms=4)
+        ends[name] = epoch[-1], curve[column].iloc[-1], color
+    best = int(curve["val_loss"].to_numpy().argmin())
+    ax.annotate("kept", (epoch[best], curve["val_loss"].iloc[best]), (0, 14), ha="center",
+                textcoords="offset points", color=ACCENT,
+                arrowprops={"arrowstyle": "-", "color": ACCENT})  # fmt: skip
     ax.axhline(chance, color=GREY, lw=1.2, ls="--", zorder=0)
-    ax.annotate("every class alike", (1, chance), (-2, 3), xycoords=("axes fraction", "data"),
-                ha="right", textcoords="offset points", color=INK, fontsize="small")  # fmt: skip
-    ax.set(xlabel="step", ylabel="weighted cross-entropy (nats)", ylim=(0, 1.15 * chance))
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3,
-               fontsize="small")  # fmt: skip
+    ax.annotate("every class alike", (1, chance), (0, 3), color=GREY, textcoords="offset points",
+                fontsize=SMALL)  # fmt: skip
+    ax.set(xlabel="epoch", ylabel="weighted cross-entropy", ylim=(0, 1.15 * chance))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    end_labels(ax, ends)
     return fig
 
 
-def standing(score: pd.DataFrame, gain: pd.DataFrame, teacher: str):
-    """Macro-F1 of every model, and the teacher's paired gain over each.
+def ranking(tables: Mapping[str, pd.DataFrame]):
+    """The lesson's table: teacher, one network, the rival, boosted trees and a simple rule.
 
     Parameters
     ----------
-    score : a row a model: estimate, low, high
-    gain : the same rows, of the teacher's gain; NaN for the teacher itself
-    teacher : its name among the rows
+    tables : Scores by data set, the swimmers first, who also give the order of the rows
 
     Returns
     -------
-    fig
+    pandas Styler
     """
-    fig, (left, right) = figure(1, 2, 1.0 + 0.4 * len(score), width_ratios=[1.5, 1], sharey=True)
-    rows = np.arange(len(score))[::-1]
-    for ax, frame, of in ((left, score, "model"), (right, gain, "gain")):
-        for row, (name, r) in zip(rows, frame.iterrows(), strict=True):
-            color = ORANGE if name == teacher and of == "model" else BLUE
-            ax.plot([r["low"], r["high"]], [row, row], color=color, **BAR)
-            ax.plot(r["estimate"], row, "o", color=color, ms=8, mec="white")
-    right.axvline(0, color=INK, lw=1)
-    left.set_yticks(rows, score.index)
-    left.set(ylim=(-0.7, rows[0] + 0.7), xlabel="macro-F1, unseen athletes")
-    right.set_xlabel("the teacher's gain in macro-F1\n(right of 0: the teacher is better)")
-    return fig
+    first = next(iter(tables.values()))
+    kinds = {
+        "the teacher": lambda t: "teacher",
+        "one LSTM": lambda t: "single",
+        "MiniRocket, the rival": study.rival,
+        "boosted trees": lambda t: "boosting",
+        "a simple rule": lambda t: "zone" if "zone" in set(t["arm"]) else "majority",
+    }
+    kinds = dict(sorted(kinds.items(), key=lambda k: -athlete_values(first, k[1](first)).mean()))
+    rows = [
+        {"model": title} | {study.PEOPLE[d]: mean(t, arm(t)) for d, t in tables.items()}
+        for title, arm in kinds.items()
+    ]
+    return score_table(rows, caption=(
+        "Athletes never seen: mean over athletes of macro-F1 over the classes that each performs, "
+        "with its 95 % interval over athletes and models. The rival sees the swimmers' mirror too; "
+        "the simple rule is the most frequent class, or zones of heart rate where there is one."
+    ))  # fmt: skip
 
 
-def reliability(before: pd.DataFrame, after: pd.DataFrame):
-    """How often the answer is right, by how sure the network is, before and after calibration.
-
-    Parameters
-    ----------
-    before, after : tables of :func:`sportsml_lite.evaluate.reliability`
-
-    Returns
-    -------
-    fig; the area of a dot is its share of the windows
-    """
-    fig, axes = figure(1, 2, 3.4, sharex=True, sharey=True)
-    for ax, table, title, color in (
-        (axes[0], before, "as trained", ORANGE),
-        (axes[1], after, "after the temperature", BLUE),
-    ):
-        ax.plot([0, 1], [0, 1], color=GREY, lw=1.2, ls="--")
-        ax.plot(table["confidence"], table["accuracy"], color=color, lw=1.5)
-        area = 12 + 300 * table["n"] / table["n"].sum()
-        ax.scatter(table["confidence"], table["accuracy"], s=area,
-                   color=color, alpha=0.8, linewidths=0, clip_on=False)  # fmt: skip
-        ax.set(title=title, xlabel="probability of the answer", xlim=(0, 1.03), ylim=(0, 1.03))
-    axes[0].set_ylabel("share that is right")
-    return fig
-
-
-def confusion(matrix: np.ndarray, classes: list[str]):
+def confusion(counts: pd.DataFrame, title: str = "", ax=None):
     """Which class is taken for which, as shares of the true class.
 
     Parameters
     ----------
-    matrix : (K, K) counts, rows the truth; a class that never occurs stays empty
+    counts : rows the truth, columns the answer, the same classes in the same order
 
     Returns
     -------
     fig
     """
-    share = matrix / np.where(
-        matrix.sum(1, keepdims=True) > 0, matrix.sum(1, keepdims=True), np.nan
-    )
-    fig, ax = figure(height_in=1.4 + 0.5 * len(classes))
+    fig = None
+    if ax is None:
+        fig, ax = figure(height_in=1.4 + 0.5 * len(counts))
+    total = counts.sum(axis=1).to_numpy()[:, None]
+    share = counts.to_numpy() / np.where(total > 0, total, np.nan)
     ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (i, j), value in np.ndenumerate(share):
         if np.isfinite(value):
-            ax.text(j, i, f"{value:.0%}", ha="center", va="center", fontsize="small",
+            ax.text(j, i, f"{value:.0%}", ha="center", va="center", fontsize=SMALL,
                     color="white" if value > 0.6 else INK)  # fmt: skip
-    names = [plain(name.replace("_", " ")) for name in classes]
-    ax.set_xticks(range(len(names)), names)
-    ax.set_yticks(range(len(names)), [f"{n} ({c:,.0f})" for n, c in zip(names, matrix.sum(1),
-                                                                        strict=True)])  # fmt: skip
-    ax.set(xlabel="the teacher's answer", ylabel="truth (windows)")
+    names = [plain(str(name).replace("_", " ")) for name in counts.columns]
+    turn = {"rotation": 25, "ha": "right"} if len(names) > 3 else {}
+    ax.set_xticks(range(len(names)), names, **turn)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="answer", ylabel="truth", title=title)
     ax.spines[:].set_visible(False)
-    return fig
+    ax.tick_params(length=0)
+    return fig or ax.figure
 
 
-def _reach(part: pd.DataFrame) -> list[pd.Series]:
-    """Lengths of the bars below and above; by rounding an estimate may lie just outside them."""
-    reach = part["estimate"] - part["low"], part["high"] - part["estimate"]
-    return [length.astype(float).clip(lower=0) for length in reach]
-
-
-def wrong(athletes: pd.DataFrame, near: pd.DataFrame, teacher: str, rival: str):
-    """Each athlete's macro-F1 under two models, and the error rate around changes of the label.
-
-    Parameters
-    ----------
-    athletes : a row an athlete, columns ``teacher`` and ``rival``
-    near : columns model, seconds, estimate, low, high; may be empty
-    teacher, rival : names of the two models
+def ramp():
+    """A drawn ramp test: two thresholds, three domains, and the windows that are cut from it.
 
     Returns
     -------
-    fig
+    fig; a sketch, no measurement
     """
-    fig, (left, right) = figure(1, 2, 3.9)
-    left.scatter(athletes[rival], athletes[teacher], s=24, color=BLUE, alpha=0.7, linewidths=0)
-    left.axline((0, 0), slope=1, color=GREY, lw=1, ls="--")
-    low = max(0, athletes.to_numpy().min() - 0.05)
-    left.set(xlim=(low, 1.02), ylim=(low, 1.02))
-    left.set(xlabel=f"{rival}: macro-F1", ylabel=f"{teacher}: macro-F1")
-    left.set_title("a dot an athlete; above the line: better", fontsize="small")
-    for shift, (name, color, marker) in enumerate(((teacher, ORANGE, "o"), (rival, BLUE, "s"))):
-        part = near[near["model"] == name]
-        x = part["seconds"] * (1 + 0.04 * shift)
-        error = _reach(part)
-        right.errorbar(x, part["estimate"], yerr=error, fmt=f"{marker}-", color=color, ms=6,
-                       mec="white", label=name)  # fmt: skip
-    right.set(xlabel="seconds to the nearest change of the label", ylabel="share of wrong answers",
-              ylim=(0, None))  # fmt: skip
-    if len(near):
-        right.legend(fontsize="small")
-        right.set_xscale("log")
-        seconds = near["seconds"].unique()
-        right.set_xticks(seconds, [f"{t:g}" for t in seconds])
-        right.minorticks_off()
-    else:
-        right.text(0.5, 0.5, "no label changes within a recording", ha="center",
-                   transform=right.transAxes)  # fmt: skip
-    return fig
-
-
-def spoiled(drops: pd.DataFrame):
-    """What is lost when part of a window is taken away.
-
-    Parameters
-    ----------
-    drops : columns change, model, estimate, low, high: the loss of macro-F1
-
-    Returns
-    -------
-    fig
-    """
-    changes, models = (list(dict.fromkeys(drops[c])) for c in ("change", "model"))
-    fig, ax = figure(height_in=1.2 + 0.45 * len(changes))
-    rows = np.arange(len(changes))[::-1]
-    for i, (model, color, marker) in enumerate(zip(models, (ORANGE, BLUE, AMBER), "osD",
-                                                   strict=False)):  # fmt: skip
-        part = drops[drops["model"] == model].set_index("change").loc[changes]
-        error = _reach(part)
-        ax.errorbar(part["estimate"], rows + 0.12 - 0.24 * i, xerr=error, fmt=marker, color=color,
-                    ms=6, mec="white", label=model)  # fmt: skip
-    ax.axvline(0, color=INK, lw=1)
-    ax.set_yticks(rows, changes)
-    ax.set(xlabel="loss of macro-F1, 95 % interval over athletes", ylim=(-0.6, rows[0] + 0.6))
-    ax.legend(fontsize="small")
+    fig, ax = figure(height_in=3.9)
+    minute = np.linspace(0, 15, 400)
+    lag = 0.7  # min, by which heart rate follows
+    heart = 0.45 + 0.5 / 15 * (minute - lag * (1 - np.exp(-minute / lag)))
+    vt1, vt2 = 6.5, 11.5
+    for low, high, name, color in ((0, vt1, "below VT1", SKY), (vt1, vt2, "between", AMBER),
+                                   (vt2, 15, "above VT2", ORANGE)):  # fmt: skip
+        ax.axvspan(low, high, color=color, alpha=PALE + 0.1, lw=0)
+        ax.text((low + high) / 2, 1.035, name, ha="center", va="center")
+    ax.plot(minute, heart, color=INK, lw=2)
+    for begin in (3.0, 8.5, 13.0):
+        inside = (minute >= begin) & (minute <= begin + 1)
+        ax.plot(minute[inside], heart[inside], color=GREEN, lw=6, solid_capstyle="butt")
+        ax.annotate("a window", (begin + 0.5, heart[inside].mean()), (0, -20), ha="center",
+                    textcoords="offset points", color=GREEN, fontsize=SMALL)  # fmt: skip
+    for at, name in ((vt1, "VT1"), (vt2, "VT2")):
+        ax.axvline(at, color=INK, lw=1.2, ls="--")
+        ax.annotate(name, (at, 0.41), (4, 0), textcoords="offset points", va="center")
+    ax.set(xlim=(0, 15), ylim=(0.38, 1.08), xlabel="minutes; the load rises all the time",
+           ylabel="heart rate, share of maximum")  # fmt: skip
     return fig

@@ -18,9 +18,9 @@ from sportsml_lite.baselines.windows import (
     fit_window_baseline,
     window_baselines_of,
 )
-from sportsml_lite.evaluate import Comparison, by_athlete, compare
+from sportsml_lite.evaluate import Comparison, by_athlete, compare, gains, holm
 from sportsml_lite.prepare.tasks import Task, load_task
-from sportsml_lite.protocol import Split
+from sportsml_lite.protocol import Split, margin
 from sportsml_lite.schema import Windows
 from sportsml_lite.studies.runner import Options, Study
 from sportsml_lite.training.folds import folds_of, make_fold
@@ -30,6 +30,7 @@ ATHLETES = {"full": (200, 4), "quick": (60, 2)}  # simulated: how many, and sess
 WRIST = "acc_x_mps2"  # the axis along the forearm: its sign tells the wrist
 RECORDING = "recording"  # arm of the rows that describe recordings, and no model
 EVERY = 3  # samples of an averaged window, of which one is kept
+RATE_HZ = 30.0  # of such a recording
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,132 @@ def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Compariso
             if {arm, against} <= arms:
                 found[dataset, name] = compare(scores, arm, against)
     return found
+
+
+# --- what the lesson prints ----------------------------------------------------------------------
+
+
+def other_wrist(scores: pd.DataFrame) -> list[str]:
+    """Athletes whose forearm's mean acceleration has the sign of the few; none if all agree."""
+    levels = _levels(scores)
+    few = -1 if (levels > 0).mean() > 0.5 else 1
+    return sorted(levels.index[np.sign(levels) == few])
+
+
+def typical(scores: pd.DataFrame) -> tuple[str, str]:
+    """The athlete of either wrist with the most windows of the stroke; '' where there is none."""
+    few = other_wrist(scores)
+    counts = scores[scores["metric"] == "level"].groupby("athlete")["n"].first()
+    pair = counts.drop(few), counts.loc[few]
+    return tuple(part.idxmax() if len(part) else "" for part in pair)
+
+
+def wave_of(scores: pd.DataFrame, athlete: str) -> np.ndarray:
+    """An athlete's mean window along the forearm, m/s², every third sample."""
+    rows = scores[(scores["metric"] == "wave") & (scores["channel"] == WRIST)]
+    return rows[rows["athlete"] == athlete].groupby("step")["value"].mean().to_numpy()
+
+
+def stroke(scores: pd.DataFrame) -> str:
+    """The movement in which wrists are told apart."""
+    return scores.loc[scores["metric"] == "level", "truth"].iloc[0]
+
+
+def confusion(scores: pd.DataFrame, arm: str, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Windows of each class (rows) by what an arm answered (columns), all athletes and models."""
+    rows = scores[(scores["metric"] == "count") & (scores["arm"] == arm)]
+    table = rows.pivot_table(index="truth", columns="predicted", values="value", aggfunc="sum")
+    return table.reindex(index=classes, columns=classes).fillna(0)
+
+
+def classes_of(scores: pd.DataFrame) -> tuple[str, ...]:
+    """Names of the classes that were seen or answered, the most frequent first."""
+    rows = scores[scores["metric"] == "count"]
+    seen = rows.groupby("truth")["value"].sum().sort_values(ascending=False)
+    return tuple(dict.fromkeys([*seen.index, *sorted(rows["predicted"].unique())]))
+
+
+MIRROR = {
+    "better": "One line of physics, the mirror, makes a network better for swimmers it never met "
+    "({}",
+    "worse": "One line of physics, the mirror, made our network worse ({}",
+    "no difference": "One line of physics, the mirror, shows a network the other wrist, though on "
+    "the mean it changes nothing worth naming ({}",
+    "undecided": "One line of physics, the mirror, shows a network the other wrist, though on the "
+    "mean its gain cannot be told from luck ({}",
+}
+WON = {
+    "better": "the LSTM teacher beats MiniRocket, the rival named beforehand",
+    "worse": "MiniRocket, the rival named beforehand, beats the LSTM teacher",
+    "no difference": "the LSTM teacher is as good as MiniRocket, the rival named beforehand, and "
+    "no better",
+    "undecided": "the LSTM teacher cannot be told from MiniRocket, the rival named beforehand",
+}
+STANDS = {
+    "better": "It is better, by {}",
+    "worse": "It is worse, by {}",
+    "no difference": "There is no difference worth naming: {}",
+    "undecided": "The data cannot decide: {}",
+}
+
+
+def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """What the lesson prints of the study, by the name under which it is recorded.
+
+    Parameters
+    ----------
+    tables : Scores of ``swimming``, ``actes`` and ``simulated``
+    """
+    swimmers, rule = tables["swimming"], margin("macro_f1")
+    verdicts = judge(tables)
+    survives = holm(verdicts)
+    few, levels = other_wrist(swimmers), _levels(swimmers)
+    main = {d: verdicts[d, rival(t)] for d, t in tables.items()}
+    first, pair = main["swimming"], verdicts["swimming", "ensemble"]
+    mend = gains(swimmers, "single", "unmirrored")
+    mirror = verdicts["swimming", "mirror"]
+    every = [c.verdict == "better" for (d, q), c in verdicts.items()
+             if QUESTIONS[q][0] == "teacher" and q != "ensemble" and d == "swimming"]  # fmt: skip
+    names = [f"{PEOPLE[d]} ({TITLES[QUESTIONS[q][1]]})" for (d, q), c in verdicts.items()
+             if QUESTIONS[q][0] == "teacher" and q != "ensemble" and survives[d, q]
+             and c.verdict == "better"]  # fmt: skip
+    return {
+        "in_short": MIRROR[mirror.verdict].format(f"{mirror.gain.estimate:+.3f}")
+        + f" in macro-F1), and {WON[first.verdict]}.",
+        "answer": "Yes" if all(every) else "Not better than every one",
+        "stands": STANDS[first.verdict].format(f"{first.gain:+.3f}"),
+        "riders": _sentence("riders", main["actes"]),
+        "runners": _sentence("simulated runners", main["simulated"]),
+        "won": "; ".join(names) or "none",
+        "ensemble": STANDS[pair.verdict].format(f"{pair.gain:+.3f}"),
+        "swimmers": f"{first.athletes}",
+        "harmed": f"{first.harmed}",
+        "harmed_null": f"{compare(swimmers, 'single_again', 'single').harmed}",
+        "smallest": f"{rule.smallest_effect:.2f}",
+        "harm": f"{rule.harm:.2f}",
+        "asked": f"{len(verdicts)}",
+        "shown": f"{len(levels)}",
+        "few": f"{len(few)}",
+        "usual_level": f"{levels.drop(few).mean():.0f}",
+        "other_level": f"{levels.loc[few].mean():+.0f}" if few else "–",
+        "mended": f"{mend.loc[few].mean():+.2f}" if few else "–",
+        "unmended": f"{mend.drop(few).mean():+.2f}",
+    }
+
+
+def _sentence(people: str, c: Comparison) -> str:
+    said = {
+        "better": f"for the {people} the teacher is better, {c.gain:+.3f}",
+        "worse": f"for the {people} the teacher is worse, {c.gain:+.3f}",
+        "no difference": f"for the {people} nothing worth naming lies between them, {c.gain:+.3f}",
+        "undecided": f"for the {people} it stays open, {c.gain:+.3f}",
+    }
+    return said[c.verdict]
+
+
+def _levels(scores: pd.DataFrame) -> pd.Series:
+    """Mean acceleration along the forearm of each athlete who shows the stroke, m/s²."""
+    return scores[scores["metric"] == "level"].groupby("athlete")["value"].mean()
 
 
 STUDY = Study(
