@@ -63,8 +63,9 @@ def of_code(text: str, label: str = "notebook") -> Reached:
     """What a piece of code (a notebook's cells) depends on, itself included."""
     tree = _strip(ast.parse(text))
     scope = _Scope.of(tree, label)
-    found = _follow(_targets(tree, scope, label))
-    libraries = found.libraries | _versions(scope.outside)
+    targets, outside = _targets(tree, scope, label)
+    found = _follow(targets)
+    libraries = found.libraries | _versions(outside | scope.outside)
     return Reached({**found.code, label: _hash(ast.dump(tree))}, libraries)
 
 
@@ -85,17 +86,19 @@ def _follow(todo: list[tuple[str, str]]) -> Reached:
         if nodes:
             code[f"{module}:{name}"] = _hash("".join(ast.dump(node) for node in nodes))
         for node in nodes:
-            todo += _targets(node, scope, module)
+            targets, local = _targets(node, scope, module)
+            todo += targets
+            outside |= local
     return Reached(dict(sorted(code.items())), _versions(outside))
 
 
-def _targets(node: ast.AST, scope: _Scope, module: str) -> list[tuple[str, str]]:
-    """Definitions of the project that a node names: (module, name)."""
-    imports = dict(scope.imports)
+def _targets(node: ast.AST, scope: _Scope, module: str) -> tuple[list[tuple[str, str]], set[str]]:
+    """Definitions of the project that a node names, (module, name), and what it imports itself."""
+    imports, outside = dict(scope.imports), set()
     for inner in ast.walk(node):
         if isinstance(inner, ast.Import | ast.ImportFrom):
             imports |= dict(_imported(inner))
-            scope.outside.update(_outside(inner))
+            outside |= _outside(inner)
     found = []
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
@@ -116,7 +119,7 @@ def _targets(node: ast.AST, scope: _Scope, module: str) -> list[tuple[str, str]]
                     while len(path) > 1 and _file(f"{target}.{path[0]}"):
                         target = f"{target}.{path.pop(0)}"
                     found.append((target, path[0]))
-    return found
+    return found, outside
 
 
 def _home(module: str, name: str) -> tuple[str, str | None]:
@@ -142,7 +145,7 @@ class _Scope:
 
     nodes: dict[str, tuple[ast.AST, ...]]
     imports: dict[str, tuple[str, str | None]]
-    outside: set[str]
+    outside: frozenset[str]
 
     @classmethod
     def of(cls, tree: ast.Module, module: str) -> _Scope:
@@ -153,7 +156,7 @@ class _Scope:
                 outside |= _outside(node)
             for name in _defined(node):
                 nodes[name] = (*nodes.get(name, ()), node)
-        return cls(nodes, imports, outside)
+        return cls(nodes, imports, frozenset(outside))
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
