@@ -23,6 +23,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("sportsml_lite", "tests", "conftest.py", "pyproject.toml", "_config.yml")
 LIMIT_S = 300
+CAUGHT = "caught"
 SLOW_IMPORTS = ("lightning", "pandas", "sklearn.ensemble", "scipy.stats", "hypothesis", "filelock")
 
 
@@ -328,9 +329,13 @@ def planted(home: Path, mutant: Mutant) -> Iterator[bool]:
         path.write_text(text, encoding="utf-8")
 
 
-def notices(home: Path, tests: tuple[str, ...]) -> bool:
-    """Whether one of the tests fails, or does not end within the limit of time."""
-    return any(not _passes(home, *_arguments(test)) for test in tests)
+def fate(home: Path, mutant: Mutant) -> str:
+    """What became of a fault: caught, survived, or neither can be said."""
+    with planted(home, mutant) as there:
+        if not there:
+            return "does not apply: its text is gone"
+        ends = {_passes(home, *_arguments(test)) for test in mutant.tests}
+    return CAUGHT if False in ends else "no answer in time" if None in ends else "SURVIVES"
 
 
 def _arguments(test: str) -> list[str]:
@@ -338,7 +343,7 @@ def _arguments(test: str) -> list[str]:
     return [f"tests/test_{name}.py", *(["-k", words] if words else [])]
 
 
-def _passes(home: Path, *arguments: str) -> bool:
+def _passes(home: Path, *arguments: str) -> bool | None:
     # A fork has the libraries at hand; the package itself it imports from the copy.
     child = multiprocessing.get_context("fork").Process(target=_run, args=(home, arguments))
     child.start()
@@ -346,6 +351,7 @@ def _passes(home: Path, *arguments: str) -> bool:
     if child.is_alive():
         child.kill()
         child.join()
+        return None
     if child.exitcode == pytest.ExitCode.NO_TESTS_COLLECTED:
         raise SystemExit(f"no test is called {' '.join(arguments)}")
     return child.exitcode == 0
@@ -376,15 +382,13 @@ def main(words: list[str]) -> int:
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, home / name)
         for mutant in chosen:
-            with planted(home, mutant) as there:
-                fate = "caught" if there and notices(home, mutant.tests) else "SURVIVES"
-                fate = fate if there else "does not apply: its text is gone"
-            print(f"{fate:<8} {mutant.file}: {mutant.name}", flush=True)
+            found = fate(home, mutant)
+            print(f"{found:<8} {mutant.file}: {mutant.name}", flush=True)
             used |= set(mutant.tests)
-            if fate != "caught":
+            if found != CAUGHT:
                 survivors.append(mutant)
         for test in sorted(used):
-            if not _passes(home, *_arguments(test)):
+            if _passes(home, *_arguments(test)) is False:
                 print(f"fails without any fault: {test}", flush=True)
     print(f"\n{len(chosen)} faults, {len(survivors)} not caught")
     return len(survivors)
