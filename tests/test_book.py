@@ -2,21 +2,45 @@
 
 import os
 import re
+import subprocess
+import sys
 
+import nbformat
 import pytest
 import yaml
 
 from sportsml_lite.publish import book, chapters, doctor, runs
+from sportsml_lite.publish.record import printed
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
 @pytest.fixture(scope="module")
-def site(root, tmp_path_factory):
-    """Folder of the pages; the executed notebooks are those of `make book`, where still valid."""
-    book.execute_stale(root, print, workers=1)  # nbval is using the other core
+def executed(root):
+    """Executed copies of all lessons and labs: those of `make book`, where still valid."""
+    book.execute_stale(root, print, workers=1)  # other tests are using the other core
+    return {c.name: book.executed_path(root, c) for c in chapters.chapters(root)}
+
+
+@pytest.mark.parametrize("chapter", chapters.chapters(), ids=lambda chapter: chapter.name)
+def test_executed_numbers_are_those_of_the_pair(executed, chapter):
+    """What nbval compares, for every notebook, from the one execution that the site needs."""
+    stored, now = (
+        printed(nbformat.read(path, as_version=4))
+        for path in (chapter.pair, executed[chapter.name])
+    )
+    changed = {
+        name: f"{stored.get(name)} -> {now.get(name)}"
+        for name in stored | now
+        if stored.get(name) != now.get(name)
+    }
+    assert not changed, f"run `make pairs`, after reading why: {changed}"
+
+
+@pytest.fixture(scope="module")
+def site(root, executed, tmp_path_factory):
+    """Folder of the pages: the site is built once for all tests."""
     folder = tmp_path_factory.mktemp("site")
-    executed = {c.name: book.executed_path(root, c) for c in chapters.chapters(root)}
     book.stage(root, folder / "stage", executed)
     return book.build_site(root, folder / "stage", folder, strict=True).parent
 
@@ -33,10 +57,6 @@ def browser():
         browser = engine.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
-
-
-def _pages(root):
-    return book.pages(root)
 
 
 @pytest.mark.parametrize("page", book.pages(chapters.project_root()))
@@ -72,8 +92,26 @@ def test_page_reads_offline_and_without_errors(site, browser, page):
 @pytest.mark.parametrize("page", book.pages(chapters.project_root()))
 def test_page_fits_a_phone(site, browser, page):
     tab = browser.new_page(viewport={"width": WIDTHS["phone"], "height": 800})
-    tab.goto((site / page).as_uri(), wait_until="networkidle")
+    tab.goto((site / page).as_uri(), wait_until="load")
+    tab.evaluate("window.MathJax?.startup?.promise")
     assert tab.evaluate("document.scrollingElement.scrollWidth") <= WIDTHS["phone"] + 1
+    tab.close()
+
+
+OVERFLOW = """() => [...document.querySelectorAll('main pre, main table, main mjx-container')]
+    .filter(e => e.checkVisibility() && !e.closest('details:not([open])'))
+    .map(e => [e, e.tagName === 'PRE' || e.tagName === 'MJX-CONTAINER' ? e : e.parentElement])
+    .filter(([e, box]) => box.scrollWidth > box.clientWidth + 2 && box.clientWidth > 0)
+    .map(([e]) => e.tagName + ': ' + e.innerText.slice(0, 60))"""
+
+
+@pytest.mark.parametrize("page", book.pages(chapters.project_root()))
+def test_nothing_is_clipped_on_a_desktop(site, browser, page):
+    """No line of code, no table and no equation is wider than its place."""
+    tab = browser.new_page(viewport={"width": WIDTHS["desktop"], "height": 900})
+    tab.goto((site / page).as_uri(), wait_until="load")
+    tab.evaluate("window.MathJax?.startup?.promise")
+    assert tab.evaluate(OVERFLOW) == []
     tab.close()
 
 
@@ -82,7 +120,7 @@ def test_figures_turn_dark_with_the_page(site, browser, chapter):
     """In dark mode the paper of a figure is the page's own background, and its ink is light."""
     context = browser.new_context(color_scheme="dark", viewport={"width": 1280, "height": 900})
     tab = context.new_page()
-    tab.goto((site / "notebooks" / f"{chapter}.html").as_uri(), wait_until="networkidle")
+    tab.goto((site / "notebooks" / f"{chapter}.html").as_uri(), wait_until="load")
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
     figures = tab.locator(".cell_output img")
     assert figures.count() >= 1
@@ -96,8 +134,6 @@ def test_figures_turn_dark_with_the_page(site, browser, chapter):
 
 
 def test_exercises_hide_their_solutions(site):
-    import nbformat
-
     for chapter in chapters.chapters():
         if chapter.is_lab:
             continue
@@ -152,3 +188,17 @@ def test_a_name_in_a_table_is_text():
     evil = pd.DataFrame({"file": ["<img src=x onerror=alert(1)>.gpx"]})
     for table in (style.table(evil), style.text_table(evil)):
         assert "<img" not in table.to_html()
+
+
+def test_nothing_changed_is_seen_without_understanding_code(root):
+    """The state of the book is a quick hash; it loads neither pandas nor torch."""
+    code = (
+        "import sys; from pathlib import Path; from sportsml_lite.publish import book;"
+        "print(book._state(Path(sys.argv[1])), *sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True
+    )
+    state, *modules = done.stdout.split()
+    assert state == book._state(root)
+    assert not {"numpy", "pandas", "torch", "matplotlib"} & set(modules)

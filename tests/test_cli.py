@@ -97,3 +97,13 @@ def test_doctor_finds_this_environment_usable():
     done = sportsml("doctor")
     assert done.returncode == 0, done.stdout
     assert "Python 3" in done.stdout
+
+
+def test_an_accepted_table_is_shown_and_comes_out_again():
+    """CI redoes one fold of one simulated table with its cheap arms."""
+    done = sportsml("results", "show", "effect", "simulated")
+    assert done.returncode == 0, done.stderr
+    assert "redo it: sportsml results redo effect simulated" in done.stdout
+    done = sportsml("results", "verify", "effect", "simulated")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "effect simulated: holds" in done.stdout

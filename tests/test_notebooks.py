@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -13,6 +14,7 @@ from sportsml_lite.publish.record import recorded
 
 EVERY = chapters.chapters()
 NAMES = [chapter.name for chapter in EVERY]
+LESSONS = [chapter for chapter in EVERY if not chapter.is_lab]
 
 
 @pytest.mark.parametrize("chapter", EVERY, ids=NAMES)
@@ -25,7 +27,7 @@ def test_pair_is_in_step(chapter):
 def test_every_check_cell_has_its_numbers(chapter):
     pair = nbformat.read(chapter.pair, as_version=4)
     checks = [c for c in pair.cells if chapters.RECORDING & set(c.metadata.get("tags", []))]
-    assert checks
+    assert checks or chapter.is_lab
     for cell in checks:  # a cell may record only what other data sets have
         assert cell.outputs or re.match(r"(if|for) ", cell.source), "run `make pairs`"
 
@@ -42,26 +44,35 @@ def test_numbers_in_prose_are_recorded(chapter):
     assert printed <= set(names), "prose prints what no cell records"
 
 
-@pytest.mark.parametrize("chapter", EVERY, ids=NAMES)
-def test_opening_and_closing(chapter):
-    """Every chapter opens and closes the same way: a reader knows where to look."""
+@pytest.mark.parametrize("chapter", LESSONS, ids=lambda chapter: chapter.name)
+def test_opening_and_closing_of_a_lesson(chapter):
+    """Every lesson opens and closes the same way: a reader knows where to look."""
     cells = chapter.notebook().cells
     text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
-    assert "You will be able to" in cells[0].source
+    for words in ("**The question.**", "**In one sentence.**", "You will be able to"):
+        assert words in cells[0].source, words
     assert re.search(r"minutes? to read", cells[0].source)
     for heading in ("## Summary", "### Exercise 1", "## What comes next", "## References"):
         assert heading in text, heading
     solutions = [c for c in cells if "solution" in c.metadata.get("tags", [])]
     assert len(solutions) == len(re.findall(r"^### Exercise", text, re.M)) >= 3
-    for cell in cells:
-        if "mystnb" in cell.metadata:
-            assert cell.metadata["mystnb"]["image"]["alt"], "a figure needs a text for the blind"
 
 
 @pytest.mark.parametrize("chapter", EVERY, ids=NAMES)
-def test_nbval_sees_a_changed_number(chapter, tmp_path):
-    """Cut the pair after its first check, change that number, and nbval must fail on it."""
-    pair = nbformat.read(chapter.pair, as_version=4)
+def test_title_and_pictures(chapter):
+    """A lab says in its title that it is one; every figure has a text for the blind."""
+    cells = chapter.notebook().cells
+    title = re.search(r"^# .*", cells[0].source, re.M)[0]
+    assert re.match(rf"# {int(chapter.name[:2])} · ", title)
+    assert title.endswith(": the lab") == chapter.is_lab
+    for cell in cells:
+        if "mystnb" in cell.metadata:
+            assert cell.metadata["mystnb"]["image"]["alt"]
+
+
+def test_nbval_sees_a_changed_number(tmp_path):
+    """Cut a pair after its first check, change that number, and nbval must fail on it."""
+    pair = nbformat.read(chapters.find("03").pair, as_version=4)
     last = next(i for i, c in enumerate(pair.cells) if "check" in c.metadata.get("tags", []))
     pair.cells = pair.cells[: last + 1]
     assert _nbval(pair, tmp_path / "same.ipynb").returncode == 0
@@ -92,3 +103,16 @@ def test_plain_papermill(tmp_path):
     assert done.returncode == 0, done.stderr
     assert recorded(nbformat.read(out, as_version=4))["n_sessions"] >= 1
     assert [p.name for p in tmp_path.iterdir()] == ["out.ipynb"], "a chapter leaves nothing behind"
+
+
+@pytest.mark.labs
+@pytest.mark.parametrize("lab", [c.name for c in EVERY if c.is_lab])
+def test_every_lab_measures_anew(lab):
+    """Small runs on simulated athletes, minutes in all: `pytest -m labs`, as CI does."""
+    words = ["run", lab, "-p", "profile", "quick", "--no-page"]
+    command = [sys.executable, "-c", "from sportsml_lite.cli import main; main()", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    folder = Path(re.search(r"^notebook: (.*)$", done.stdout, re.M)[1]).parent
+    if "studies" in chapters.find(lab).code():
+        assert (folder / "scores.parquet").is_file(), "the study left no table of scores"

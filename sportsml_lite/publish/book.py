@@ -25,7 +25,7 @@ from sportsml_lite.publish.record import recorded
 from sportsml_lite.publish.runs import Failed, dependencies, execute, key, write_atomically
 
 Say = Callable[[str], None]
-BUILDER = ("book.py", "exercises.py", "recording.py")  # what a page depends on, beside its sources
+BUILDER = ("book.py", "exercises.py", "record.py")  # what a page depends on, beside its sources
 FOLDED = (
     ("check", "remove-cell", ""),
     ("imports", "hide-input", "the imports"),
@@ -222,25 +222,67 @@ def _alone(root: Path, say: Say) -> Iterator[None]:
 def _build(root: Path, say: Say) -> Path:
     begun = time.perf_counter()
     _ensure_device_files(say)
-    for chapter in chapters(root):
-        if not chapter.pair.is_file() or pair_text(chapter) != _text(chapter.pair):
-            say(f"  {chapter.pair.name} is not in step with its .py, which is used: `make pairs`")
+    seal = root / "_build" / "sealed.key"
+    state = _state(root)
+    if seal.is_file() and _text(seal) == state and _is_whole(root):
+        index = root / "_build" / "html" / "index.html"
+        say(f"nothing has changed ({time.perf_counter() - begun:.1f} s); open {index}")
+        return index
+    seal.unlink(missing_ok=True)
+    behind = [c for c in chapters(root) if not c.pair.is_file() or pair_text(c) != _text(c.pair)]
+    for chapter in behind:
+        say(f"  {chapter.pair.name} is not in step with its .py, which is used: `make pairs`")
     execute_stale(root, say)
     executed = {c.name: executed_path(root, c) for c in chapters(root)}
     mark = root / "_build" / "site.key"
     index = root / "_build" / "html" / "index.html"
     now = _site_key(root, executed)
     html = index.parent
-    whole = all((html / page).is_file() for page in pages(root))
-    if not (whole and mark.is_file() and mark.read_text() == now):
+    if not (_is_whole(root) and mark.is_file() and mark.read_text() == now):
         say("  writing the pages ...")
         mark.unlink(missing_ok=True)
         shutil.rmtree(html, ignore_errors=True)
         stage(root, root / "_build" / "stage", executed)
         index = build_site(root, root / "_build" / "stage", root, strict=False)
         write_atomically(mark, now)
+    if not behind:
+        write_atomically(seal, state)
     say(f"done in {time.perf_counter() - begun:.1f} s; open {index}")
     return index
+
+
+def _is_whole(root: Path) -> bool:
+    """Whether every page and every executed copy is there."""
+    made = [root / "_build" / "html" / page for page in pages(root)]
+    copies = [executed_path(root, c) for c in chapters(root)]
+    notes = [path.with_suffix(".json") for path in copies]
+    return all(path.is_file() for path in (*made, *copies, *notes))
+
+
+def _state(root: Path) -> str:
+    """A hash of everything that a build may read, whoever reads it: equal, nothing has changed.
+
+    It is coarser than :func:`stale`, and quick, since no code has to be understood for it.
+    """
+    from sportsml_lite.collect import fetch
+    from sportsml_lite.collect.fetch.download import sha256
+
+    state = {path: sha256(root / path) for path in _sources(root)}
+    state["python"] = sys.version
+    for place in {p for p in sys.path if Path(p).name in ("site-packages", "dist-packages")}:
+        state[place] = " ".join(sorted(p.name for p in Path(place).glob("*-info")))
+    sources = "".join(_text(chapter.source) for chapter in chapters(root))
+    for name in sorted(set(re.findall(r'^dataset = "(\w+)"', sources, re.M))):
+        found = fetch.locate(name)
+        state[f"data {name}"] = fetch.fingerprint(found) if found else "none"
+    return key(state)
+
+
+def _sources(root: Path) -> list[str]:
+    folders = ("sportsml_lite", "notebooks", "book", "results")
+    files = [path for name in folders for path in (root / name).rglob("*") if path.is_file()]
+    kept = [root / "_config.yml", *(path for path in files if path.parent.name != "__pycache__")]
+    return sorted(path.relative_to(root).as_posix() for path in kept)
 
 
 def _site_key(root: Path, executed: dict[str, Path]) -> str:
