@@ -269,7 +269,8 @@ figures.gain_table(tables)
 #
 # **Which gains stand?** The study asks {glue:text}`asked` questions, all of them in the lab. Ask so many, and
 # some look like a gain by luck; *Holm's correction* demands more of each. Better after the
-# correction: **{glue:text}`won`**.
+# correction: **{glue:text}`won`**. Worse: **{glue:text}`lost`**. A teacher passes on its errors as
+# surely as its knowledge.
 #
 # **Can the teacher lead?** {glue:text}`lead` And no student can learn from a teacher what the
 # teacher does not know.
@@ -302,8 +303,8 @@ figures.gain_table(tables)
 # - $\tau^2$ keeps the soft lesson audible at high temperature; watch KL, not $H$.
 # - Compression is no result: judge distilled against the identical plain student, and the harmed against
 #   another seed.
-# - For swimmers nobody trained on: {glue:text}`gain` macro-F1; after correction, better:
-#   {glue:text}`won`.
+# - For swimmers nobody trained on: {glue:text}`gain` macro-F1. Better after correction for so many
+#   questions: {glue:text}`won`; worse: {glue:text}`lost`.
 #
 # ## Exercises
 #

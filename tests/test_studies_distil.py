@@ -207,7 +207,7 @@ def scores(gain=0.05, spread=0.004, athletes=20, teacher=0.02):
         (0.05, 0.004, "better: +0.0"),
         (-0.05, 0.004, "worse: -0.0"),
         (0.0, 0.001, "nothing worth naming"),
-        (0.0, 0.05, "be told from nothing"),
+        (0.0, 0.05, "cannot tell: "),
     ],
 )
 def test_the_sentence_on_top_follows_the_verdict(gain, spread, said):
@@ -219,6 +219,7 @@ def test_the_sentence_on_top_follows_the_verdict(gain, spread, said):
     assert found["label"] == "freestyle"
     assert found["second"] == "breaststroke"
     assert ("swimmers" in found["won"]) == (gain > 0)
+    assert ("swimmers" in found["lost"]) == (gain < 0)
     assert all(isinstance(text, str) and text for text in found.values())
 
 

@@ -55,16 +55,17 @@ def answer_and_gain(scores: pd.DataFrame):
     height = 0.38 * len(answer), 0.95 * len(arms)
     fig, (top, low) = figure(2, 1, 1.9 + sum(height), height_ratios=height)
     _answer(top, answer, label)
-    for y, (arm, color) in enumerate(zip(reversed(arms.values()), (QUIET, ACCENT), strict=True)):
-        gain = compare(scores, arm, "plain").gain
-        _strip(low, y, gains(scores, arm, "plain"), gain, rule.harm, color)
+    means = {arm: compare(scores, arm, "plain").gain for arm in arms.values()}
+    for y, (arm, color) in enumerate(zip(reversed(means), (QUIET, ACCENT), strict=True)):
+        _strip(low, y, gains(scores, arm, "plain"), means[arm], rule.harm, color)
     low.axvspan(-rule.smallest_effect, rule.smallest_effect, color=GREY, alpha=PALE, lw=0)
     low.axvline(0, color=INK, lw=1, zorder=0)
     low.set_yticks(range(len(arms)), reversed(arms))
     low.tick_params(axis="y", length=0)
     low.spines["left"].set_visible(False)
     low.set(xlabel="gain in macro-F1, a dot a swimmer", ylim=(-0.55, len(arms) - 0.4))
-    low.set_title("… and what such answers bought")
+    bought, luck = (f"{mean.estimate:+.3f}" for mean in means.values())
+    low.set_title(f"… and such answers bought {bought}; another seed alone: {luck}")
     return fig
 
 
@@ -95,7 +96,7 @@ def _strip(ax, y: float, own: pd.Series, mean: Interval, harm: float, color: str
     ax.scatter(own, spread, s=26, color=np.where(lost, HARM, color), alpha=0.85, linewidths=0)
     ax.plot([mean.low, mean.high], [y - 0.1, y - 0.1], color=color, lw=2.5, solid_capstyle="butt")
     ax.plot(mean.estimate, y - 0.1, "D", color=color, ms=8, mec="white")
-    ax.annotate(f"mean {mean.estimate:+.3f}; {lost.sum()} of {len(own)} harmed",
+    ax.annotate(f"{lost.sum()} of {len(own)} harmed",
                 (mean.estimate, y - 0.18), (0, -4), textcoords="offset points", ha="center",
                 va="top", fontsize="small", color=color)  # fmt: skip
 

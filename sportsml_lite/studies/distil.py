@@ -273,8 +273,8 @@ BOUGHT = {
     "worse": "Yet for swimmers nobody trained on, it makes the student worse: {} in macro-F1.",
     "no difference": "Yet for swimmers nobody trained on, it changes nothing worth naming: {} in "
     "macro-F1.",
-    "undecided": "Yet for swimmers nobody trained on, it buys so little that {} in macro-F1 cannot "
-    "be told from nothing.",
+    "undecided": "Yet whether it makes the student better, swimmers nobody trained on cannot tell: "
+    "{} in macro-F1.",
 }
 LEADS = {
     "better": "is better than the plain student, {}",
@@ -298,11 +298,10 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     label, logits = telling_window(swimmers, STROKES[0])
     answer = pd.Series(soften(torch.tensor(logits.to_numpy()[None]), 1.0)[0], logits.index)
     part = swimmers[swimmers["arm"] == "plain"].groupby("metric")["value"].sum()
-    won = [
-        f"{TITLES_SHORT[arm]} ({PEOPLE[name]})"
-        for (name, arm), c in verdicts.items()
-        if arm in TITLES_SHORT and survives[name, arm] and c.verdict == "better"
-    ]
+    stands = {"better": [], "worse": []}
+    for (name, arm), c in verdicts.items():
+        if arm in TITLES_SHORT and survives[name, arm] and c.verdict in stands:
+            stands[c.verdict].append(f"{TITLES_SHORT[arm]} ({PEOPLE[name]})")
     bought = BOUGHT[gain.verdict].format(f"{gain.gain:+.3f}")
     return {
         "in_short": f"A teacher's soft answer says more than a label. {bought}",
@@ -319,7 +318,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "harm": f"{rule.harm:.2f}",
         "constant": f"{100 * part['entropy'] / part['cross_entropy']:.0f}",
         "asked": f"{len(verdicts)}",
-        "won": "; ".join(won) or "none",
+        "won": "; ".join(stands["better"]) or "none",
+        "lost": "; ".join(stands["worse"]) or "none",
         "lead": _leads(verdicts),
         **{
             f"like_{arm}": f"{100 * mean(swimmers, arm, 'fidelity').estimate:.0f}"
@@ -394,4 +394,5 @@ STUDY = Study(
     datasets=("swimming", "actes", "simulated"),
     quick=("plain", "distilled", "teacher", "plain_again", "plain_8", "distilled_8", "others_8"),
     cheap=("plain", "plain_again"),
+    partitions=1,  # five models; a second division costs as many hours again
 )
