@@ -29,7 +29,7 @@
 # | mean, variance, a straight line through points | any first course in statistics |
 # | a class and a loop in Python | any introduction |
 #
-# *20 minutes to read, 10 seconds to run.*
+# *20 minutes to read, 15 seconds to run.*
 
 # %% tags=["imports"]
 from copy import deepcopy

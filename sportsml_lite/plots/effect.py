@@ -205,10 +205,11 @@ def experience(panels: Mapping[str, pd.DataFrame], title: str = "What earlier se
 def by_experience(scores: pd.DataFrame, arms=("ridge", "ridge_past", "floor")) -> pd.DataFrame:
     """Mean absolute error by earlier sessions: arm (short title), earlier, estimate, low, high."""
     part = scores[scores["metric"] == "mae_after"]
+    least = min(5, part["athlete"].nunique())
     rows = []
     for arm in arms:
         for earlier, some in part[part["arm"] == arm].groupby("earlier"):
-            if some["athlete"].nunique() < 5:
+            if some["athlete"].nunique() < least:
                 continue  # too few have come so far
             i = mean(some, arm, "mae_after")
             rows.append((SHORT[arm], earlier, i.estimate, i.low, i.high))

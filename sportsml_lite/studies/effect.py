@@ -433,8 +433,9 @@ STUDY = Study(
     reference="mlp",
     metric="rmse",
     datasets=("pmdata", "simulated", "simulated_b"),
-    quick=("mean", "athlete_mean", "trimp", "ratio", "ridge", "boosting", "mlp", "mlp_again",
-           "ridge_past", "mlp_past", "ridge_hindsight", "bound", "floor", "ridge_10", "mlp_10"),
+    quick=("mean", "athlete_mean", "per_minute", "trimp", "ratio", "ridge", "boosting", "mlp",
+           "mlp_again", "ridge_past", "mlp_past", "ridge_hindsight", "bound", "floor", "ridge_10",
+           "mlp_10"),
     cheap=("mean", "athlete_mean", "trimp", "ratio", "ridge", "ridge_past", "ridge_hindsight"),
     tolerance=0.02,
 )  # fmt: skip
