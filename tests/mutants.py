@@ -18,13 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import Phase
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("sportsml_lite", "tests", "conftest.py", "pyproject.toml", "_config.yml")
 LIMIT_S = 300
 CAUGHT = "caught"
-SLOW_IMPORTS = ("lightning", "pandas", "sklearn.ensemble", "scipy.stats", "hypothesis", "filelock")
+SLOW_IMPORTS = ("lightning", "pandas", "sklearn.ensemble", "scipy.stats", "filelock")
 
 
 @dataclass(frozen=True)
@@ -364,6 +366,9 @@ def _run(home: Path, arguments: tuple[str, ...]) -> None:
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
+    # One example that fails is enough: it need not be the simplest.
+    hypothesis.settings.register_profile("planted", phases=[Phase.explicit, Phase.generate])
+    hypothesis.settings.load_profile("planted")
     os._exit(pytest.main(["-o", "addopts=", "-p", "no:cacheprovider", "-xq", *arguments]))
 
 
