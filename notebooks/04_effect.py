@@ -244,12 +244,12 @@ record("kept", kept)
 # point again and again, the next one is likely to be too low as well. With $y_j - p_j$ the
 # {term}`residual` of an earlier session, $n$ of them, and a constant $k$,
 #
-# $$ p \;\leftarrow\; p + \frac{n}{n + k} \cdot \frac{1}{n} \sum_{j=1}^{n} (y_j - p_j)
-#    \;=\; p + \frac{\sum_j (y_j - p_j)}{n + k} . $$
+# $$ p \;\leftarrow\; p + \frac{1}{n + k} \sum_{j=1}^{n} (y_j - p_j) . $$
 #
-# The fraction $n/(n + k)$ is caution. After one session the mean residual is mostly chance, so little
-# of it is believed; after thirty, nearly all. The model's own answer counts as much as $k$ sessions;
-# we took $k = 3$ beforehand and did not tune it. In code it is one line in a loop:
+# This is the mean of the earlier residuals times $n/(n + k)$, and that fraction is caution. After one
+# session the mean residual is mostly chance, so little of it is believed; after thirty, nearly all.
+# The model's own answer counts as much as $k$ sessions; we took $k = 3$ beforehand and did not tune
+# it. In code it is one line in a loop:
 
 
 # %%
@@ -292,7 +292,7 @@ for name, error in miss.items():
 # So few athletes prove nothing. The study behind the first figure asks the same of every athlete,
 # with models trained without him or her.
 
-# %% mystnb={"figure": {"caption": "How far off an answer is on average, by how many earlier sessions of this simulated runner are on record. Band: 95 % interval.", "name": "fig-effect-experience"}, "image": {"alt": "Mean absolute error against earlier sessions. Ridge stays level; ridge with own past starts at the same place and falls towards the noise floor."}}
+# %% mystnb={"figure": {"caption": "How far off an answer is on average, by how many earlier sessions of this simulated runner are on record (5+: five or more, up to the next bin). Band: 95 % interval.", "name": "fig-effect-experience"}, "image": {"alt": "Mean absolute error against earlier sessions. Ridge stays level; ridge with own past starts at the same place and falls towards the noise floor."}}
 figures.experience({figures.SIMULATED: simulated})
 
 # %% [markdown]

@@ -82,7 +82,7 @@ def test_person_pairs_the_residuals_of_the_same_people(real, simulated):
 
 def test_experience_names_its_bins(simulated):
     ax = figures.experience({"runners": simulated}).axes[0]
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["0–2", "3–39", "40+"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["0+", "3+", "40+"]
     assert "points" in ax.get_ylabel()
 
 

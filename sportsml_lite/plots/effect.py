@@ -217,12 +217,9 @@ def by_experience(scores: pd.DataFrame, arms=("ridge", "ridge_past", "floor")) -
 
 
 def _spans(lowest) -> list[str]:
-    """Names of bins from their lower ends: 0, 1, 2, 3–4, 5–9, …, 40+."""
-    highest = [*(int(b) - 1 for b in lowest[1:]), None]
-    return [
-        f"{a:.0f}+" if b is None else f"{a:.0f}" if a == b else f"{a:.0f}–{b}"
-        for a, b in zip(lowest, highest, strict=True)
-    ]
+    """Names of bins by their lower ends, with a plus where a bin holds more: 0, 1, 2, 3+, …"""
+    nexts = [*lowest[1:], np.inf]
+    return [f"{a:.0f}" + "+" * (b > a + 1) for a, b in zip(lowest, nexts, strict=True)]
 
 
 def athletes_needed(panels: Mapping[str, pd.DataFrame], title: str = ""):
