@@ -98,7 +98,8 @@ def test_page_fits_a_phone(site, browser, page):
     tab.close()
 
 
-OVERFLOW = """() => [...document.querySelectorAll('main pre, main table, main mjx-container')]
+OVERFLOW = """() => [...document.querySelectorAll(
+    'main pre, main table, main mjx-container[display="true"]')]
     .filter(e => e.checkVisibility() && !e.closest('details:not([open])'))
     .map(e => [e, e.tagName === 'PRE' || e.tagName === 'MJX-CONTAINER' ? e : e.parentElement])
     .filter(([e, box]) => box.scrollWidth > box.clientWidth + 2 && box.clientWidth > 0)

@@ -57,3 +57,38 @@ def test_what_a_docstring_refers_to_exists(path):
     methods = set(re.findall(r":meth:`([\w]+)`", text))  # of the class that speaks
     for name in set(REFERENCE.findall(text)) - methods:
         resolve(name, module)
+
+
+# numpydoc's checks that a reader gains from; wording and completeness are left to people.
+CHECKS = {
+    "GL05",  # tabs
+    "GL08",  # no docstring at all
+    "SS01", "SS04",  # a summary that is missing, or begins with white space
+    "PR02", "PR10",  # a parameter that does not exist, or without a space before its colon
+}  # fmt: skip
+
+
+def names_of(path):
+    """Dotted names of a module's public functions and classes, defined there."""
+    module = ".".join(path.relative_to(HOME.parent).with_suffix("").parts)
+    module = module.removesuffix(".__init__")
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return [f"{module}.{n.name}" for n in body if isinstance(n, kinds) and n.name[0] != "_"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(HOME).as_posix())
+def test_numpydoc_lint(path):
+    from numpydoc.validate import validate
+
+    source = path.read_text(encoding="utf-8")
+    found = []
+    for name in names_of(path):
+        for code, text in validate(name)["errors"]:
+            if code == "PR02":  # "others : as for ..." and the name of a starred parameter are fine
+                unknown = set(re.findall(r"'(\w+)'", text))
+                if all(one == "others" or f"*{one}" in source for one in unknown):
+                    continue
+            if code in CHECKS:
+                found.append(f"{name}: {code} {text}")
+    assert not found
