@@ -159,7 +159,8 @@ assert not (shots.shot.support(k) & shots.shot.test_rows(k)).any()
 #
 # To {term}`ablate <ablation>` is to take out one part and see what is lost. Every student below has the
 # same size, first weights, number of steps and batch size; eight training athletes are labelled, the
-# others gave their windows only. The same later windows examine every arm. Riders in a ramp test cannot give
+# others gave their windows only. The same later windows examine every arm. The athlete's *own data* are
+# five labelled windows of each class. Riders in a ramp test cannot give
 # windows of each class (chapter 9); they give a resting and a maximal heart rate instead.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Macro-F1 of new swimmers, eight labelled training swimmers, five labelled windows of each class from the new one: mean over swimmers of macro-F1 over the strokes that each swims, 95 % intervals over swimmers and models. The two MiniRocket rows read each window in both mirror images; the personal one gets the student's five windows, its mask and its shrunken class means.", "name": "fig-pipeline-ladder"}, "image": {"alt": "Rows with intervals from the most frequent class up to the whole pipeline, and below them MiniRocket without and with the athlete's windows."}}

@@ -20,15 +20,15 @@ from sportsml_lite.studies.pipeline import PEOPLE, QUESTIONS, TITLES, judge
 LADDER = ("majority", "forest", "none", "only_distilled", "masked", "only_personal", "whole",
           "minirocket", "minirocket_personal")  # fmt: skip
 ASKED = {
-    "everything": "everything, over the small student alone",
-    "teacher": "the teacher alone, over the small student alone",
-    "personal": "the athlete's windows or heart rates alone",
+    "everything": "everything, over nothing",
+    "teacher": "teacher alone",
+    "personal": "own data alone",
     "mask": "knowing which classes, alone",
-    "without_teacher": "what the teacher adds to the rest",
-    "without_personal": "what the athlete's windows or heart rates add to the rest",
+    "without_teacher": "teacher, added to the rest",
+    "without_personal": "own data, added to the rest",
     "beyond_mask": "of that, beyond knowing which classes",
     "own_windows": "of that, beyond class means of others",
-    "large_teacher": "a large teacher in place of an equal one",
+    "large_teacher": "large teacher, not an equal one",
     "rival": "everything, over a personal MiniRocket",
 }
 LESSON = ("everything", "without_teacher", "without_personal", "own_windows", "rival")
@@ -55,8 +55,8 @@ def for_whom(tables: Mapping[str, pd.DataFrame]):
     }
     return small_multiples(
         panels, before_after, "From the small student to the whole pipeline, athlete by athlete",
-        height_in=3.9, harm=margin("macro_f1").harm, xlabel="macro-F1",
-        names=("alone", "everything"), share=(),
+        height_in=3.9, harm=margin("macro_f1").harm, names=("", ""), share=(),
+        xlabel="macro-F1: student alone (tick), everything (dot)",
     )  # fmt: skip
 
 

@@ -242,7 +242,8 @@ def judged_table(verdicts: Mapping[tuple, Comparison], survives: Mapping[tuple, 
         {
             "data": data, "k": "–" if np.isnan(k) else f"{k:g}", "arm": TITLES[arm],
             "against": TITLES[against], "gain": c.gain, "verdict": c.verdict,
-            "Holm": survives[data, arm, against, k], "harmed (by seed)": f"{c.harmed} of {c.athletes} ({nulls[data, k]})",
+            "Holm": survives[data, arm, against, k],
+            "harmed (by seed)": f"{c.harmed} of {c.athletes} ({nulls[data, k]})",
             "lowest tenth": c.lowest_tenth,
         }
         for (data, arm, against, k), c in verdicts.items()

@@ -299,7 +299,7 @@ ADVICE = {
     "better": "it pays",
     "worse": "it does harm on average: leave it out",
     "no difference": "it makes no difference worth naming: leave it out",
-    "undecided": "so few cannot say whether it pays; what it costs is certain",
+    "undecided": "with so few swimmers nobody can say whether it pays; what it costs is certain",
 }
 
 

@@ -1,0 +1,217 @@
+"""Study of chapter 10: who is told what, one exam for all arms, and the rival's windows."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sportsml_lite.baselines.windows import (
+    NEVER,
+    fit_symmetric_scores,
+    fit_window_baseline,
+)
+from sportsml_lite.losses import Hard, Soft
+from sportsml_lite.models import Student
+from sportsml_lite.plots import pipeline as figures
+from sportsml_lite.prepare.tasks import load_task
+from sportsml_lite.studies import pipeline as study
+from sportsml_lite.studies.runner import Options
+from sportsml_lite.studies.transfer import Data
+from sportsml_lite.training.folds import folds_of
+
+OPTIONS = Options("simulated", profile="quick", settings={"k": 1, "n_labelled": 4})
+
+
+@pytest.fixture(scope="module")
+def task():
+    return load_task("simulated", n_athletes=12, sessions_each=2)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """What was trained, in order; networks keep random weights."""
+    calls = []
+
+    def network(fold, seed, size):
+        torch.manual_seed(seed)
+        model = Student(fold.train.X.shape[1], fold.n_outputs, size, stride=fold.stride).eval()
+        return SimpleNamespace(model=model)
+
+    def teacher(fold, seed, config, labelled=None):
+        calls.append(("teacher", seed, labelled))
+        return [network(fold, seed, 3)]
+
+    def student(fold, seed, config, loss=None, soft=None, labelled=None, unlabelled=False):
+        calls.append(("student", seed, labelled, loss, soft, unlabelled))
+        return network(fold, seed, 2)
+
+    monkeypatch.setattr(study, "train_teacher", teacher)
+    monkeypatch.setattr(study, "train_student", student)
+    return calls
+
+
+def few(*names):
+    return {name: study.ARMS[name] for name in names}
+
+
+NETWORKS = few("majority", "teacher", "none", "none_again", "masked", "only_distilled",
+               "taught_masked", "means", "only_personal", "self", "whole")  # fmt: skip
+
+
+def test_every_arm_sits_the_same_exam_and_each_network_is_trained_once(task, trained):
+    split = folds_of(task)[0]
+    found = study.score(Data(task, None), split, 7, NETWORKS, OPTIONS)
+    n = found[found["metric"] == "macro_f1"].pivot(index="athlete", columns="arm", values="n")
+    assert set(n.columns) == set(NETWORKS)
+    assert n.notna().all(axis=None)
+    assert (n.nunique(axis=1) == 1).all()
+    assert set(n.index) <= set(split.test)
+    kinds = [call[0] for call in trained]
+    assert kinds.count("teacher") == 1
+    assert kinds.count("student") == 4, "plain, plain again, taught, self-taught"
+
+
+def test_who_learns_from_whom(task, trained):
+    room = study.Room.make(Data(task, None), folds_of(task)[0], 7, OPTIONS)
+    for arm in few("none", "none_again", "whole", "self").values():
+        room.said(arm)
+    plain, again, *rest = trained
+    assert plain[1:4] == (7, room.labelled, Hard())
+    assert plain[4:] == (None, False)
+    assert again[1] == 57
+    teacher, taught, equal = rest
+    assert teacher == ("teacher", 7, room.labelled)
+    assert taught[3] == equal[3] == Soft(0.5, 2.0)
+    assert taught[5] and equal[5], "with the others' windows"
+    assert len(taught[4]) == len(equal[4]) == len(room.fold.train)
+    assert not torch.equal(taught[4], equal[4]), "another teacher"
+    assert len(room.labelled) == 4
+    assert set(room.labelled) < set(room.fold.train_athlete)
+
+
+def test_rivals_learn_from_the_labelled_athletes_alone(task):
+    split = folds_of(task)[0]
+    room = study.Room.make(Data(task, None), split, 0, OPTIONS)
+    train, validation, test = room.parts(task)
+    assert set(train.athlete) == set(room.labelled)
+    assert set(validation.athlete) == set(split.validation)
+    assert set(test.athlete) == set(split.test)
+    assert np.array_equal(test.t0_s, room.fold.windows.t0_s)
+
+
+def test_a_personal_minirocket_gets_the_athletes_windows_and_no_others(task, monkeypatch):
+    """Scores that name the class, turned round for one athlete: five windows turn them back."""
+    room = study.Room.make(Data(task, None), folds_of(task)[0], 0, OPTIONS)
+    train, _, test = room.parts(task)
+    k = len(task.windows.classes)
+    right = {"train": torch.eye(k)[train.y], "test": torch.eye(k)[test.y].double()}
+    athlete = room.shots.shot.athletes(1)[0]
+    odd = torch.as_tensor(test.athlete.astype(str) == athlete)
+    right["test"][odd] = right["test"][odd].roll(1, 1)
+    noise = 0.05 * torch.randn(len(train), k, generator=torch.Generator().manual_seed(0))
+    scores = {len(train): right["train"] + noise, len(test): right["test"]}
+
+    def fitted(*_):
+        return lambda windows: scores[len(windows)].double().numpy()
+
+    monkeypatch.setattr(study, "fit_symmetric_scores", fitted)
+    plain = room.said(study.ARMS["minirocket"])
+    near = replace(study.ARMS["minirocket_personal"], kappa=0.01)
+    own = room.said(near)
+    for said, hit in ((plain, False), (own, True)):
+        mine = said[said["athlete"] == athlete]
+        assert (mine["predicted"] == mine["y"]).all() == hit
+    assert plain[["athlete", "y"]].equals(own[["athlete", "y"]])
+    rows = study._of_support(room.shots, 1)
+    given = np.flatnonzero(room.shots.shot.support(1))
+    assert sorted(rows[rows >= 0].tolist()) == sorted(given)
+    assert not set(given) & set(room.rows)
+
+
+def test_where_heart_rates_are_measured_every_window_tests(task, trained):
+    measured = replace(task, windows=replace(task.windows, X=task.windows.X * 1.5))
+    split = folds_of(task)[0]
+    found = study.score(Data(task, measured), split, 0, NETWORKS, OPTIONS)
+    assert set(found["arm"]) == set(NETWORKS) - {"masked", "taught_masked", "means"}
+    n = found[found["metric"] == "accuracy"].groupby("arm")["n"].sum()
+    assert (n == split.rows(task.windows.athlete, "test").sum()).all()
+
+
+# --- MiniRocket's scores -------------------------------------------------------------------------
+
+
+def tiny(task, athletes, classes=(0, 1, 2)):
+    windows = task.windows
+    names = np.unique(windows.athlete)[list(athletes)]
+    windows = windows.take(np.isin(windows.athlete, names) & np.isin(windows.y, classes))
+    return windows.take(np.arange(0, len(windows), 3))
+
+
+def test_scores_agree_with_answers_and_a_class_without_windows_is_never_given(task, monkeypatch):
+    monkeypatch.setattr("sportsml_lite.baselines.windows.KERNELS", 168)
+    train, validation, test = (tiny(task, part, (0, 1)) for part in ((0, 1), (2, 3), (4, 5)))
+    one = np.ones((1, len(train.channels)), np.float32)
+    scores = fit_symmetric_scores(train, validation, one)(test)
+    answers = fit_window_baseline("minirocket", train, validation)(test)
+    assert scores.shape == (len(test), 3)
+    assert np.array_equal(scores.argmax(1), answers)
+    assert (scores[:, 2] == NEVER).all()
+    signs = np.vstack([one, -one])
+    both = fit_symmetric_scores(train, validation, signs)
+    turned = replace(test, X=-test.X)
+    np.testing.assert_allclose(both(test), both(turned), atol=1e-5)
+
+
+# --- what a page says ----------------------------------------------------------------------------
+
+
+def made_up(whole=0.1, rival=0.1, only_personal=0.09):
+    rng = np.random.default_rng(1)
+    level = rng.uniform(0.6, 0.8, 20)
+    gain = {"whole": whole, "minirocket_personal": rival, "only_personal": only_personal}
+    rows = [
+        (arm, 5.0, 0, i // 4, i // 4, f"s{i}", "macro_f1",
+         level[i] + gain.get(arm, 0.0) * (1 + 0.1 * (i % 2)), 10)
+        for arm in study.ARMS for i in range(20)
+    ]  # fmt: skip
+    columns = ["arm", "k", "partition", "fold", "seed", "athlete", "metric", "value", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("rival", "verdict"), [(0.0, "better"), (0.2, "worse"), (0.1, "no difference")]
+)
+def test_the_sentence_tells_how_the_rival_did(rival, verdict):
+    told = study.findings(dict.fromkeys(study.PEOPLE, made_up(rival=rival)))
+    assert told["rival"] == study.RIVALS[verdict].format(f"{(0.1 - rival) * 1.05:+.3f}")
+    assert told["rival"] in told["in_short"]
+    assert told["without_personal"].startswith("-0.105: " + study.ADVICE["better"])
+    assert "0 of 20 swimmers" in told["swimming_harm"]
+
+
+def test_a_question_without_its_arms_is_not_asked():
+    scores = made_up()
+    heart = scores[~scores["arm"].isin(["masked", "taught_masked", "means"])]
+    verdicts = study.judge({"swimming": scores, "actes": heart})
+    asked = {d: {q for dataset, q in verdicts if dataset == d} for d in ("swimming", "actes")}
+    assert asked["swimming"] == set(study.QUESTIONS) == set(figures.ASKED)
+    assert asked["swimming"] - asked["actes"] == {"mask", "beyond_mask", "own_windows"}
+    html = figures.step_table({"swimming": scores, "actes": heart}).to_html()
+    assert html.count("<tr>") == 1 + len(figures.LESSON)
+    assert "–" in html
+
+
+def test_figures_show_every_athlete_and_every_rung():
+    scores = made_up()
+    fig = figures.for_whom({"swimming": scores, "actes": scores})
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["swimmers", "young riders"]
+    rungs = figures.ladder(scores).axes[0].get_yticklabels()
+    assert len(rungs) == len(figures.LADDER)
+    assert len(figures.you_are_here().axes[0].texts) >= 7
+    verdicts = study.judge({"swimming": scores})
+    table = figures.judged_table(verdicts, dict.fromkeys(verdicts, True), {"swimming": 3})
+    assert "0 of 20 (3)" in table.to_html()
+    assert "MiniRocket, personal" in figures.level_table({"swimming": scores}).to_html()

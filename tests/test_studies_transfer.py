@@ -1,0 +1,258 @@
+"""Study of chapter 9: who chooses, who is tested, what an arm may do, what a page says of it."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sportsml_lite.models import Student
+from sportsml_lite.plots import transfer as figures
+from sportsml_lite.prepare.tasks import load_task
+from sportsml_lite.studies import transfer as study
+from sportsml_lite.studies.runner import Options
+from sportsml_lite.training.folds import folds_of, make_fold
+from sportsml_lite.transfer import fit_population, take_shots
+
+QUICK = Options("simulated", profile="quick")
+# One step, few k: what is tested is who chooses and who is tested, not how well.
+FAST = {
+    name: replace(
+        arm, adaptation=replace(arm.adaptation, steps=1), ks=(1, 5) if arm.counts else (1,),
+        tried=arm.tried[:2],
+    )
+    for name, arm in study.ARMS.items()
+}  # fmt: skip
+
+
+def untrained(fold, seed, config, shift=0):
+    """A small student with random weights of the seed, in place of a trained one."""
+    torch.manual_seed(seed + shift)
+    model = Student(fold.train.X.shape[1], fold.n_outputs, 2, stride=fold.stride).eval()
+    return SimpleNamespace(model=model)
+
+
+@pytest.fixture(scope="module")
+def task():
+    return load_task("simulated", n_athletes=12, sessions_each=2)
+
+
+@pytest.fixture(autouse=True)
+def no_training(monkeypatch):
+    monkeypatch.setattr(study, "distilled", untrained)
+
+
+@pytest.fixture(scope="module")
+def scores(task):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "distilled", untrained)
+        found = study.score(study.Data(task, None), folds_of(task)[0], 0, FAST, QUICK)
+    return found.assign(partition=0, fold=0, seed=0)
+
+
+def parts(task, split):
+    windows = task.windows
+    validation = windows.take(split.rows(windows.athlete, "validation"))
+    fold = make_fold(task, split)
+    return fold, take_shots(fold.validation, validation)
+
+
+# --- who chooses ---------------------------------------------------------------------------------
+
+
+def test_only_the_folds_own_validation_athletes_choose(task, monkeypatch):
+    asked = []
+
+    def trials(cases, grid, ks):
+        asked.extend(set(shots.athlete) for _, shots, _ in cases)
+        return pd.DataFrame({i: [0.0] for i in range(len(grid))})
+
+    monkeypatch.setattr(study, "trials", trials)
+    chosen = {name: arm for name, arm in FAST.items() if len(arm.grid) > 1}
+    for split in folds_of(task)[:2]:
+        asked.clear()
+        study.score(study.Data(task, None), split, 0, chosen, QUICK)
+        assert len(asked) == len(chosen) == 5
+        for athletes in asked:
+            assert athletes == set(split.validation)
+            assert not athletes & set(split.test)
+
+
+def test_what_test_athletes_did_changes_no_setting(task):
+    split = folds_of(task)[0]
+    spoilt = replace(task.windows, X=task.windows.X.copy(), y=task.windows.y.copy())
+    rows = split.rows(spoilt.athlete, "test")
+    spoilt.X[rows] = spoilt.X[rows][:, ::-1]
+    spoilt.y[rows] = (spoilt.y[rows] + 1) % 3
+    chosen = []
+    for windows in (task.windows, spoilt):
+        fold, validation = parts(replace(task, windows=windows), split)
+        student = study.distilled(fold, 0, None).model
+        known = fit_population(student, fold.train, fold.train_athlete)
+        chosen.append([study.setting(FAST[a], student, validation, known)
+                       for a in ("shrink", "guarded", "head", "lp_ft")])  # fmt: skip
+    assert chosen[0] == chosen[1]
+
+
+def test_the_best_setting_on_validation_athletes_is_taken(task, monkeypatch):
+    _, validation = parts(task, folds_of(task)[0])
+    gains = pd.DataFrame({0: [0.0], 1: [0.1], 2: [0.3], 3: [0.2], 4: [0.0]})
+    monkeypatch.setattr(study, "trials", lambda *_: gains)
+    assert study.setting(study.ARMS["shrink"], None, validation, None).kappa == study.KAPPAS[2]
+    monkeypatch.setattr(study, "trials", lambda *_: gains[:0])
+    assert study.setting(study.ARMS["shrink"], None, validation, None).kappa == max(study.KAPPAS)
+
+
+def test_an_unmasked_head_is_chosen_masked_and_used_unmasked(task):
+    fold, validation = parts(task, folds_of(task)[0])
+    student = study.distilled(fold, 0, None).model
+    masked, free = (study.setting(FAST[a], student, validation, None)
+                    for a in ("head", "head_earliest"))  # fmt: skip
+    assert masked.masked
+    assert replace(free, masked=True) == masked
+
+
+# --- who is tested, on what ----------------------------------------------------------------------
+
+
+def test_every_arm_has_the_same_athletes_and_windows(scores):
+    f1 = scores[scores["metric"] == "macro_f1"]
+    for k, part in f1.groupby("k"):
+        earliest = part[~part["arm"].str.endswith("_random")]
+        n = earliest.pivot(index="athlete", columns="arm", values="n")
+        assert len(n)
+        assert n.notna().all(axis=None)
+        assert (n.nunique(axis=1) == 1).all(), f"k = {k}: the same windows"
+    one = f1[f1["k"] == 1].pivot(index="athlete", columns="arm", values="n")
+    assert one["head_random"].notna().all(), "both exams have the same athletes"
+    assert (one["head_random"] > one["head"]).all(), "the random exam keeps no gap"
+    assert set(f1["arm"]) == set(study.ARMS) - {"reserve"}
+
+
+def test_counts_add_up_to_what_is_scored(scores):
+    counts = scores[scores["metric"] == "count"]
+    assert set(counts["arm"]) == {"population", "masked", "shrink"}
+    assert set(counts["k"]) == {5.0}
+    five = scores[(scores["k"] == 5) & (scores["arm"] == "shrink")]
+    cells = five[five["metric"] == "count"]
+    right = cells[cells["truth"] == cells["predicted"]].groupby("athlete")["value"].sum()
+    accuracy = five[five["metric"] == "accuracy"].set_index("athlete")
+    assert np.allclose(accuracy["value"] * accuracy["n"],
+                       right.reindex(accuracy.index).fillna(0))  # fmt: skip
+
+
+def test_by_lot_one_window_of_a_class_calibrates_and_all_others_test(task):
+    fold, _ = parts(task, folds_of(task)[0])
+    shots = take_shots(fold.test, fold.windows)
+    lot = study.drawn_by_lot(shots, 3)
+    given = lot.shot.support(1)
+    for athlete in shots.shot.athletes(1):
+        mine = lot.athlete == athlete
+        assert sorted(lot.y[given & mine]) == sorted(set(lot.y[mine]))
+        assert ((given | lot.shot.test_rows(1)) & mine).sum() == mine.sum()
+    assert set(lot.shot.athletes(1)) == set(shots.shot.athletes(1))
+    assert not np.array_equal(given, study.drawn_by_lot(shots, 4).shot.support(1))
+
+
+def test_measured_heart_rates_are_read_by_a_student_of_that_scale(task, monkeypatch):
+    split = folds_of(task)[0]
+    measured = load_task("simulated", n_athletes=12, sessions_each=2, heart_rate="reserve")
+    seen = []
+
+    def distilled(fold, seed, config, shift=0):
+        seen.append((float(fold.train.X.mean()), shift))
+        return untrained(fold, seed, config, shift)
+
+    monkeypatch.setattr(study, "distilled", distilled)
+    found = study.score(study.Data(task, measured), split, 0, study.ARMS, QUICK)
+    assert set(found["arm"]) == {"population", "population_again", "reserve"}
+    assert found["k"].isna().all()
+    means = [round(float(make_fold(t, split).train.X.mean()), 6) for t in (task, measured)]
+    assert [(round(m, 6), s) for m, s in seen] == [(means[0], 0), (means[0], 50), (means[1], 0)]
+    n = found[found["metric"] == "accuracy"].groupby("arm")["n"].sum()
+    assert (n == split.rows(task.windows.athlete, "test").sum()).all()
+
+
+# --- what a page says ----------------------------------------------------------------------------
+
+
+def made_up(shrink, masked=0.0, lot=0.1):
+    """Scores of twenty athletes: each arm is the population's value and a gain."""
+    rng = np.random.default_rng(0)
+    level = rng.uniform(0.6, 0.9, 20)
+    gain = {"masked": masked, "shrink": masked + shrink, "guarded": masked, "means": 0.0,
+            "head": masked, "head_random": lot, "head_earliest": 0.0}  # fmt: skip
+    rows = []
+    for fold, k, arm in ((f, k, a) for f in range(5) for k in (1, 5) for a in study.ARMS):
+        for i in range(4 * fold, 4 * fold + 4):
+            value = level[i] + gain.get(arm, 0.0) * (1 + 0.1 * (i % 2))
+            for metric in ("macro_f1", "accuracy", "moved"):
+                rows.append((arm, k, 0, fold, fold, f"s{i}", metric, value, 10, None, None))
+            if arm in ("population", "shrink"):
+                for truth in ("free", "fly"):
+                    rows.append((arm, k, 0, fold, fold, f"s{i}", "count", 5.0, 5, truth, "free"))
+    columns = ["arm", "k", "partition", "fold", "seed", "athlete", "metric", "value", "n", "truth",
+               "predicted"]  # fmt: skip
+    table = pd.DataFrame(rows, columns=columns)
+    return table[(table["k"] == 5) | (table["metric"] != "count")]
+
+
+def three(**options):
+    windows = made_up(**options)
+    heart = windows[(windows["k"] == 5) & windows["arm"].isin(["population", "population_again"])]
+    reserve = windows[(windows["k"] == 5) & (windows["arm"] == "shrink")].assign(arm="reserve")
+    windows = windows[windows["arm"] != "reserve"]
+    return {"swimming": windows, "simulated": windows,
+            "actes": pd.concat([heart, reserve]).assign(k=np.nan)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shrink", "stands"), [(0.05, "better"), (-0.05, "worse"), (0.001, "no difference")]
+)
+def test_the_sentence_follows_the_verdict(shrink, stands):
+    told = study.findings(three(shrink=shrink, masked=0.01))
+    assert told["stands"] == study.STANDS[stands]
+    assert f"{shrink * 1.05:+.3f} for learning" in told["in_short"]
+    assert told["people"] == "20"
+    harder = study.findings(three(shrink=0.05, lot=-0.1))
+    assert harder["kinder"] != told["kinder"]
+
+
+def test_every_question_is_asked_once_of_every_data_set():
+    verdicts = study.judge(three(shrink=0.05))
+    asked = {d: [key for key in verdicts if key[0] == d] for d in ("swimming", "actes")}
+    assert len(asked["swimming"]) == 2 * len(study.QUESTIONS) + 2
+    assert len(asked["actes"]) == 1
+    gain = verdicts["swimming", "shrink", "masked", 5].gain
+    assert gain.estimate == pytest.approx(0.0525)
+
+
+def test_figures_are_drawn_and_name_who_they_show():
+    tables = three(shrink=0.05)
+    swimmers = tables["swimming"]
+    athlete, right = study.most_helped(swimmers)
+    assert right.loc["free", "after"] == 1.0
+    assert right.loc["fly", "before"] == 0.0
+    title = figures.before_and_after(swimmers).axes[0].get_title(loc="left")
+    assert athlete in title
+    assert len(figures.gain_against_k(swimmers).axes[0].get_xticks()) == 2
+    assert len(figures.exams(swimmers).axes[0].get_yticks()) == 3
+    assert "20" in figures.method_table(swimmers).to_html()
+    verdicts = study.judge(tables)
+    table = figures.judged_table(verdicts, dict.fromkeys(verdicts, True), study.nulls(tables))
+    assert table.to_html().count("<tr>") == len(verdicts) + 1
+    assert "k = 5" in figures.count_table({"swimming": swimmers}).to_html()
+    assert "shrunken" in figures.level_table({"swimming": swimmers}).to_html()
+
+
+def test_the_time_line_shows_support_gap_and_test(task):
+    shots = take_shots(make_fold(task, folds_of(task)[0]).test,
+                       make_fold(task, folds_of(task)[0]).windows)  # fmt: skip
+    windows = make_fold(task, folds_of(task)[0]).windows
+    athlete = str(shots.shot.athletes(1)[0])
+    fig = figures.time_line(windows, shots.shot, athlete, 1)
+    bars = len(fig.axes[0].patches)
+    assert bars == (windows.athlete.astype(str) == athlete).sum()
+    assert len(fig.axes[1].patches) == (shots.shot.support(1) & (shots.athlete == athlete)).sum()
