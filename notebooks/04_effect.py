@@ -352,7 +352,7 @@ record("alone", figures.features_alone(real))
 #   many such questions, and this answer {glue:text}`past_holm` the correction for so many. What it costs is plain: somebody must have measured this very person before.
 #
 # **Caveats.** The network is the one we were given, untuned; trees and other rivals stand in the lab,
-# and on tables this small they are usual winners {footcite:p}`grinsztajn2022`. Twelve people are few,
+# and on tables this small they are the usual winners {footcite:p}`grinsztajn2022`. Twelve people are few,
 # as their intervals say. And a ranking in our simulator is about our equations: the lab repeats
 # it in a second world with other ones.
 
