@@ -105,7 +105,7 @@ def test_counts_are_of_each_truth_and_answer():
         ("a", "freestyle", "freestyle"): 1,
         ("b", "freestyle", "butterfly"): 1,
     }
-    assert counts.loc["a", "n"].eq(3).all()
+    assert counts["n"].tolist() == [3, 3, 3, 1]
     assert set(rows["metric"]) == {"macro_f1", "accuracy", "count"}
     assert set(study.judged(windows, windows.y)["metric"]) == {"macro_f1", "accuracy"}
     matrix = study.confusion(rows.assign(arm="teacher"), "teacher", STROKES)
@@ -177,18 +177,35 @@ def test_the_sentence_on_top_follows_the_verdict(teacher, spread, said, answer):
     assert all(isinstance(text, str) and text for text in found.values())
 
 
-def test_the_mirrors_sentence_follows_its_verdict():
-    for mirror, said in ((0.05, "makes a network better"), (-0.05, "worse"), (0.0, "nothing")):
+def test_the_mirrors_sentence_follows_what_it_did():
+    for mirror, said in ((0.05, "mirror, lifts"), (-0.05, "does not lift")):
         assert said in study.findings(all_tables(mirror=mirror, spread=0.001))["in_short"]
+
+
+def test_whose_wrist_is_unknown_is_a_group_of_its_own():
+    table = scores()
+    known = table["metric"].ne("level") | table["athlete"].ne("s19")
+    groups = study.mended(table[known])
+    assert [len(part) for part in groups.values()] == [2, 17, 1]
+    assert groups["no freestyle, wrist unknown"].index.tolist() == ["s19"]
+    far = table["arm"].eq("unmirrored") & table["athlete"].eq("s19")
+    table.loc[far, "value"] = 0.1
+    assert (
+        "One swimmer gains as much"
+        in study.findings(all_tables() | {"swimming": table[known]})["third"]
+    )
+    assert "Nobody" in study.findings(all_tables())["third"]
 
 
 def test_findings_count_wrists_and_questions():
     found = study.findings(all_tables())
     assert (found["few"], found["shown"], found["swimmers"]) == ("2", "20", "20")
-    assert (found["usual_level"], found["other_level"]) == ("-8", "+8")
+    assert (found["mended"], found["unmended"]) == ("+0.05", "+0.05")
     assert int(found["asked"]) == len(study.judge(all_tables()))
-    assert "swimmers (MiniRocket, mirrored)" in found["won"]
-    assert "riders (heart-rate zones)" in found["won"]
+    assert "swimmers over MiniRocket, mirrored" in found["won"]
+    assert "riders over heart-rate zones" in found["won"]
+    low = study.findings(all_tables(teacher=-0.3))
+    assert low["won"].startswith("none")
 
 
 def test_the_rival_is_named_and_not_picked():

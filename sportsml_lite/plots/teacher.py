@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
 
 from sportsml_lite.evaluate import athlete_values, mean
-from sportsml_lite.plots.grammar import PALE, SMALL, dumbbell, end_labels, score_table
+from sportsml_lite.plots.grammar import PALE, SMALL, end_labels, score_table
 from sportsml_lite.plots.style import (
     ACCENT,
     AMBER,
@@ -43,8 +44,7 @@ def two_wrists(scores: pd.DataFrame):
     usual, other = study.typical(scores)
     if not other:
         return nothing("Every watch of this data set sits on one wrist.")
-    few = study.other_wrist(scores)
-    fig, (top, low) = figure(2, 1, 6.0 + 0.3 * len(few), height_ratios=(3.1, 1.2 + 0.5 * len(few)))
+    fig, (top, low) = figure(2, 1, 6.4, height_ratios=(1.15, 1))
     mine, theirs = study.wave_of(scores, usual), study.wave_of(scores, other)
     theirs = _in_step(mine, -theirs)
     seconds = np.arange(len(mine)) * study.EVERY / study.RATE_HZ
@@ -59,18 +59,24 @@ def two_wrists(scores: pd.DataFrame):
     top.axhline(0, color=GREY, lw=1)
     top.margins(y=0.2)
     top.set(xlabel="seconds", ylabel="acceleration along\nthe forearm (m/s²)")
-    top.set_title(
-        f"Another wrist turns {plain(study.stroke(scores))} upside down; a mirror mends it"
-    )
-    before, after = (athlete_values(scores, arm) for arm in ("unmirrored", "single"))
-    rest = before.index.difference(few)
-    rows = {f"other wrist: {plain(name)}": (before[name], after[name]) for name in few}
-    rows[f"mean of the {len(rest)} others"] = before[rest].mean(), after[rest].mean()
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["no mirror", "mirror"])
-    dumbbell(table, "", "macro-F1, swimmers never seen", accent=list(table.index[:-1]), ax=low)
-    low.margins(x=0.22)
-    low.set_title("What the mirror changes for one LSTM")
+    top.set_title(f"The other wrist turns {plain(study.stroke(scores))} upside down")
+    _mended(low, study.mended(scores))
     return fig
+
+
+def _mended(ax, groups: Mapping[str, pd.Series]) -> None:
+    """Each athlete's gain from the mirror, a row a group; the first in the accent colour."""
+    for y, (name, gain) in enumerate(reversed(groups.items())):
+        color = ACCENT if name == next(iter(groups)) else QUIET
+        spread = y + 0.07 * (np.arange(len(gain)) % 5 - 2 * (len(gain) > 4))
+        ax.scatter(gain.sort_values(), spread, s=40, color=color, alpha=0.85, linewidths=0)
+    ax.axvline(0, color=INK, lw=1, zorder=0)
+    names = [f"{name} ({len(gain)})" for name, gain in groups.items()]
+    ax.set_yticks(range(len(groups)), [fill(name, 18) for name in reversed(names)])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set(ylim=(-0.5, len(groups) - 0.5), xlabel="gain in macro-F1, a dot a swimmer never seen")
+    ax.set_title("What the mirror changes for one LSTM")
 
 
 def _in_step(wave: np.ndarray, other: np.ndarray) -> np.ndarray:

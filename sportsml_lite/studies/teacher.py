@@ -256,6 +256,20 @@ def typical(scores: pd.DataFrame) -> tuple[str, str]:
     return tuple(part.idxmax() if len(part) else "" for part in pair)
 
 
+def mended(scores: pd.DataFrame) -> dict[str, pd.Series]:
+    """What the mirror gains one network, athlete by athlete, by the wrist that the watch sits on.
+
+    Those who do not show the stroke are a group of their own: their wrist is not known from it.
+    """
+    gain, few, known = gains(scores, "single", "unmirrored"), other_wrist(scores), _levels(scores)
+    groups = {
+        "on the other wrist": gain.loc[few],
+        "on the usual wrist": gain.loc[known.index.difference(few)],
+        f"no {stroke(scores)}, wrist unknown": gain.loc[gain.index.difference(known.index)],
+    }
+    return {name: part for name, part in groups.items() if len(part)}
+
+
 def wave_of(scores: pd.DataFrame, athlete: str) -> np.ndarray:
     """An athlete's mean window along the forearm, m/s², every third sample."""
     rows = scores[(scores["metric"] == "wave") & (scores["channel"] == WRIST)]
@@ -281,15 +295,6 @@ def classes_of(scores: pd.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*seen.index, *sorted(rows["predicted"].unique())]))
 
 
-MIRROR = {
-    "better": "One line of physics, the mirror, makes a network better for swimmers it never met "
-    "({}",
-    "worse": "One line of physics, the mirror, made our network worse ({}",
-    "no difference": "One line of physics, the mirror, shows a network the other wrist, though on "
-    "the mean it changes nothing worth naming ({}",
-    "undecided": "One line of physics, the mirror, shows a network the other wrist, though on the "
-    "mean its gain cannot be told from luck ({}",
-}
 WON = {
     "better": "the LSTM teacher beats MiniRocket, the rival named beforehand",
     "worse": "MiniRocket, the rival named beforehand, beats the LSTM teacher",
@@ -315,24 +320,28 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     swimmers, rule = tables["swimming"], margin("macro_f1")
     verdicts = judge(tables)
     survives = holm(verdicts)
-    few, levels = other_wrist(swimmers), _levels(swimmers)
+    few, levels, groups = other_wrist(swimmers), _levels(swimmers), mended(swimmers)
+    mend = {name: f"{part.mean():+.2f}" for name, part in groups.items()}
+    other, usual = (mend.get(f"on the {side} wrist", "–") for side in ("other", "usual"))
     main = {d: verdicts[d, rival(t)] for d, t in tables.items()}
     first, pair = main["swimming"], verdicts["swimming", "ensemble"]
-    mend = gains(swimmers, "single", "unmirrored")
-    mirror = verdicts["swimming", "mirror"]
+    does = "lifts" if other.startswith("+") else "does not lift"
     every = [c.verdict == "better" for (d, q), c in verdicts.items()
              if QUESTIONS[q][0] == "teacher" and q != "ensemble" and d == "swimming"]  # fmt: skip
-    names = [f"{PEOPLE[d]} ({TITLES[QUESTIONS[q][1]]})" for (d, q), c in verdicts.items()
+    names = [f"{PEOPLE[d]} over {TITLES[QUESTIONS[q][1]]}" for (d, q), c in verdicts.items()
              if QUESTIONS[q][0] == "teacher" and q != "ensemble" and survives[d, q]
              and c.verdict == "better"]  # fmt: skip
     return {
-        "in_short": MIRROR[mirror.verdict].format(f"{mirror.gain.estimate:+.3f}")
-        + f" in macro-F1), and {WON[first.verdict]}.",
+        "in_short": f"One line of physics, the mirror, {does} a network for swimmers whose watch "
+        f"sits on the other wrist ({other} in macro-F1); and, all swimmers together, "
+        f"{WON[first.verdict]}.",
         "answer": "Yes" if all(every) else "Not better than every one",
         "stands": STANDS[first.verdict].format(f"{first.gain:+.3f}"),
         "riders": _sentence("riders", main["actes"]),
         "runners": _sentence("simulated runners", main["simulated"]),
-        "won": "; ".join(names) or "none",
+        "won": f"these of the teacher's gains stand: {'; '.join(names)}"
+        if names
+        else "none of the teacher's gains stands",
         "ensemble": STANDS[pair.verdict].format(f"{pair.gain:+.3f}"),
         "swimmers": f"{first.athletes}",
         "harmed": f"{first.harmed}",
@@ -342,11 +351,21 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "asked": f"{len(verdicts)}",
         "shown": f"{len(levels)}",
         "few": f"{len(few)}",
-        "usual_level": f"{levels.drop(few).mean():.0f}",
-        "other_level": f"{levels.loc[few].mean():+.0f}" if few else "–",
-        "mended": f"{mend.loc[few].mean():+.2f}" if few else "–",
-        "unmended": f"{mend.drop(few).mean():+.2f}",
+        "mended": other,
+        "unmended": usual,
+        "third": _third(groups),
     }
+
+
+def _third(groups: Mapping[str, pd.Series]) -> str:
+    """A sentence on whoever's wrist is unknown."""
+    least = groups.get("on the other wrist", pd.Series([np.inf])).min()
+    unknown = next((part for name, part in groups.items() if "unknown" in name), pd.Series([0.0]))
+    count = int((unknown >= least).sum())
+    if not count:
+        return "Nobody whose wrist is unknown gains as much."
+    who = "One swimmer gains" if count == 1 else f"{count} swimmers gain"
+    return f"{who} as much without showing the stroke: perhaps theirs sits on that wrist too."
 
 
 def _sentence(people: str, c: Comparison) -> str:
