@@ -86,7 +86,7 @@ record("bins", ", ".join(map(str, study.EARLIER)))
 #   quick run). The {term}`noise floor` knows everything hidden.
 #
 # Each job has a seed of its own; people are dealt into five folds, twice, and where there are fewer
-# than forty each is left out in turn, twice with other validation people
+# than forty each is left out in turn, with other validation people each time
 # ({glue:text}`tested`).
 
 # %% tags=["hide-input"]
@@ -211,29 +211,29 @@ small_multiples(
 # {footcite:p}`hunt2015`, and drifts upwards from the tenth minute on
 # {footcite:p}`coyle2001,ganio2006`:
 #
-# $$ \dot V = \frac{V^* - V}{\tau_p}, \qquad \dot S = \frac{A_s - S}{\tau_s}, \qquad
-#    \dot H = \frac{H^*(t - d) - H}{\tau_H}, $$
+# $$ \begin{gathered} \dot V = \frac{V^* - V}{\tau_p}, \qquad \dot S = \frac{A_s - S}{\tau_s}, \\
+#    \dot H = \frac{H^*(t - d) - H}{\tau_H}, \qquad q = \frac{V + S - V_0}{V_\text{max} - V_0}, \\
+#    H^* = \bigl(H_0 + (H_\text{max} - H_0)\, q\bigr) \cdot \text{drift}, \\
+#    V + S \le V_\text{max} . \end{gathered} $$
 #
-# $$ H^* = \Bigl(H_\text{rest} + (H_\text{max} - H_\text{rest})\,
-#    \frac{V + S - V_\text{rest}}{\dot V\mathrm{O}_{2\max} - V_\text{rest}}\Bigr) \cdot
-#    \text{drift}, \qquad V + S \le \dot V\mathrm{O}_{2\max} . $$
-#
-# $V^*$ is what the speed costs on the slope {footcite:p}`minetti2002`; $A_s$ grows with the demand
-# above the threshold. Above critical speed a store of metres $D'$ is drained, and below it refills
+# $V_0$ and $H_0$ are at rest, $V_\text{max}$ is the maximal oxygen uptake. $V^*$ is what the
+# speed costs on the slope {footcite:p}`minetti2002`; $A_s$ grows with the demand above the threshold.
+# Above critical speed a store of metres $D'$ is drained, and below it refills
 # {footcite:p}`skiba2012`; who has none left cannot run faster.
 #
 # **A session.** With $x$ the true fraction of {term}`heart-rate reserve` and $b = 1.92$ (men) or 1.67
 # (women) {footcite:p}`banister1991`, load, and the effect with its hidden factors $\rho$ and $f$:
 #
-# $$ L = \int_0^T x\, e^{b x}\, dt, \qquad
-#    y = \mathrm{clip}\bigl(5\,(1 - e^{-\rho f (L/C)^{0.8}}) + \varepsilon,\, 0,\, 5\bigr),
-#    \qquad \varepsilon \sim \mathcal N(0,\, 0.3^2),\quad \ln \rho \sim \mathcal N(0,\, 0.25^2) . $$
+# $$ \begin{gathered} L = \int_0^T x\, e^{b x}\, dt, \\
+#    y = \mathrm{clip}\bigl(5\,(1 - e^{-\rho f (L/C)^{0.8}}) + \varepsilon,\, 0,\, 5\bigr), \\
+#    \varepsilon \sim \mathcal N(0,\, 0.3^2),\quad \ln \rho \sim \mathcal N(0,\, 0.25^2) .
+#    \end{gathered} $$
 #
 # **From day to day.** With $w$ the load of the day, fitness $g$ and fatigue $h$, both as loads a day:
 #
-# $$ g \leftarrow g\, e^{-1/42} + w\,(1 - e^{-1/42}), \qquad
-#    h \leftarrow h\, e^{-1/7} + w\,(1 - e^{-1/7}), \qquad
-#    f = 0.7 + \frac{0.4}{1 + e^{(h - g)/12}} . $$
+# $$ \begin{gathered} g \leftarrow g\, e^{-1/42} + w\,(1 - e^{-1/42}), \\
+#    h \leftarrow h\, e^{-1/7} + w\,(1 - e^{-1/7}), \\
+#    f = 0.7 + \frac{0.4}{1 + e^{(h - g)/12}} . \end{gathered} $$
 #
 # $C$ is the exponentially weighted mean (28 days) of the loads of earlier sessions, 30 at least.
 #

@@ -219,7 +219,7 @@ def by_experience(scores: pd.DataFrame, arms=("ridge", "ridge_past", "floor")) -
 def _spans(lowest) -> list[str]:
     """Names of bins by their lower ends, with a plus where a bin holds more: 0, 1, 2, 3+, …"""
     nexts = [*lowest[1:], np.inf]
-    return [f"{a:.0f}" + "+" * (b > a + 1) for a, b in zip(lowest, nexts, strict=True)]
+    return [f"{a:.0f}{'+' if b > a + 1 else ''}" for a, b in zip(lowest, nexts, strict=True)]
 
 
 def athletes_needed(panels: Mapping[str, pd.DataFrame], title: str = ""):
