@@ -82,7 +82,7 @@ record("one_sentence", figures.takeaway(real, simulated))
 # %% [markdown]
 # ## The answer first
 
-# %% mystnb={"figure": {"caption": "Squared error that is left, in per cent of what the mean predictor leaves; each person is met for the first time. Bars are 95 % intervals over people and models. \"Own level known\" is hindsight: it is told how far each person's sessions turn out above or below ridge on average. Blue: the line of one's own past.", "name": "fig-effect-ladder"}, "image": {"alt": "Two stairs of dots. Real people: mean predictor 100 per cent, neural network above it, ridge near it, ridge with own past well below, own level known lowest. Simulated runners: the same order, ridge with own past close to the grey noise floor."}}
+# %% mystnb={"figure": {"caption": "Squared error that is left, in per cent of what the mean predictor leaves; each person is met for the first time. Bars are 95 % intervals over people and models; one that meets the edge goes on. \"Own level known\" is hindsight: it is told how far each person's sessions turn out above or below ridge on average. Blue: the line of one's own past.", "name": "fig-effect-ladder"}, "image": {"alt": "Two stairs of dots. Real people: mean predictor 100 per cent, neural network above it, ridge near it, ridge with own past well below, own level known lowest. Simulated runners: the same order, ridge with own past close to the grey noise floor."}}
 figures.ladder({figures.REAL: real, figures.SIMULATED: simulated})
 
 # %% [markdown]
