@@ -65,7 +65,7 @@ def answer_and_gain(scores: pd.DataFrame):
     low.spines["left"].set_visible(False)
     low.set(xlabel="gain in macro-F1, a dot a swimmer", ylim=(-0.55, len(arms) - 0.4))
     bought, luck = (f"{mean.estimate:+.3f}" for mean in means.values())
-    low.set_title(f"… and such answers bought {bought}; another seed alone: {luck}")
+    low.set_title(f"Such answers bought {bought}, another seed {luck}")
     return fig
 
 
