@@ -184,8 +184,9 @@ record("problems_say", say if len(problems) else "Every file could be read")
 # watches it comes from a proprietary method that estimates oxygen debt {footcite:p}`firstbeat2012`. We read
 # it, label it as the device's, and never mix it with an effect that this book computes.
 #
-# {glue:text}`problems_say`. The reader never loads half a file in silence: the lab cuts and spoils files to
-# see whether that is true, and holds three formats of one ride against each other.
+# {glue:text}`problems_say`. The reader never loads half a file in silence:
+# [the lab](01_collect_lab.ipynb) cuts and spoils files to see whether that is true, and holds three formats
+# of one ride against each other.
 
 # %% tags=["remove-input"]
 style.text_table(problems) if len(problems) else None
@@ -249,7 +250,7 @@ record("means_say", say)
 #
 # A value can be there and still be an {term}`artefact`. Optical sensors look for the pulse in reflected
 # light; their error grows with movement and differs from device to device {footcite:p}`bent2020`. We search
-# with plain rules, each with a threshold and a reason: heart rate that jumps by more than 5 bpm a second, a
+# with plain rules, each with a threshold and a reason: a heart rate that jumps faster than hearts do, a
 # value that does not move for a minute, a speed that no human reaches, a distance that runs backwards.
 
 # %%

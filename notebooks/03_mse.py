@@ -383,8 +383,8 @@ except UserError as error:
 
 # %% [markdown]
 # **Caveat.** The derivation assumed *independent* noise. Sessions of one athlete share a body. The weights
-# still describe the average athlete fairly; whether they help somebody *new* is another question. The lab
-# of this chapter asks it, athlete by athlete, and compares four optimisers on this bowl.
+# still describe the average athlete fairly; whether they help somebody *new* is another question.
+# [The lab](03_mse_lab.ipynb) asks it, athlete by athlete, and compares four optimisers on this bowl.
 #
 # ## Exercises
 #

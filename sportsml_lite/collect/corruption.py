@@ -11,7 +11,6 @@ import pandas as pd
 from sportsml_lite.collect.devices import DeviceFileError, read_file
 
 FATES = ["refused", "same", "changed"]
-NO_TRIAL = pd.DataFrame(columns=FATES, dtype="int64").rename_axis("format")
 
 
 def trial(folder: Path, copies: int, seed: int) -> pd.DataFrame:
