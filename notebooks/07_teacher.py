@@ -251,7 +251,7 @@ class Teacher(Classifier):
         self.step(batch, "val_loss")
 
     def configure_optimizers(self):
-        return torch.optim.AdamW(self.parameters(), lr=2e-3)
+        return torch.optim.AdamW(self.parameters(), lr=1e-3)
 
 
 # %% [markdown]
@@ -311,6 +311,9 @@ figures.ranking(tables)
 # **Is the teacher better than the rival?** {glue:text}`stands` in macro-F1, where
 # {glue:text}`smallest` is the smallest effect worth naming. Two more answers: {glue:text}`riders`;
 # {glue:text}`runners`. **And better than every baseline, for the swimmers? {glue:text}`answer`.**
+#
+# Look at the riders' simple rule, too. They sit on an ergometer, the load rises, and so does the heart
+# rate. What can the teacher add there? {glue:text}`rule`
 #
 # **Who pays?** A mean hides people. Under the teacher, {glue:text}`harmed` of
 # {glue:text}`swimmers` swimmers lose more than {glue:text}`harm` against the rival. Before you blame it:

@@ -206,6 +206,8 @@ def test_findings_count_wrists_and_questions():
     assert "riders over heart-rate zones" in found["won"]
     low = study.findings(all_tables(teacher=-0.3))
     assert low["won"].startswith("none")
+    assert "is better" in found["rule"]
+    assert "are better than it" in low["rule"]
 
 
 def test_the_rival_is_named_and_not_picked():

@@ -153,7 +153,8 @@ def learning_curve(curve: pd.DataFrame, chance: float):
     ax.axhline(chance, color=GREY, lw=1.2, ls="--", zorder=0)
     ax.annotate("every class alike", (1, chance), (0, 3), color=GREY, textcoords="offset points",
                 fontsize=SMALL)  # fmt: skip
-    ax.set(xlabel="epoch", ylabel="weighted cross-entropy", ylim=(0, 1.15 * chance))
+    top = max(1.15 * chance, 1.08 * curve.max().max())
+    ax.set(xlabel="epoch", ylabel="weighted cross-entropy", ylim=(0, top))
     ax.xaxis.get_major_locator().set_params(integer=True)
     end_labels(ax, ends)
     return fig

@@ -310,6 +310,15 @@ STANDS = {
 }
 
 
+LITTLE = "The more a label follows from one number, the less there is for a network to find."
+RULE = {
+    "better": "It is better than two cuts of the heart rate, {}.",
+    "worse": "Two cuts of the heart rate are better than it, {}. " + LITTLE,
+    "no difference": "Two cuts of the heart rate are as good, {}. " + LITTLE,
+    "undecided": "It cannot be told from two cuts of the heart rate, {}. " + LITTLE,
+}
+
+
 def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """What the lesson prints of the study, by the name under which it is recorded.
 
@@ -325,6 +334,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     other, usual = (mend.get(f"on the {side} wrist", "–") for side in ("other", "usual"))
     main = {d: verdicts[d, rival(t)] for d, t in tables.items()}
     first, pair = main["swimming"], verdicts["swimming", "ensemble"]
+    rule_of_thumb = verdicts["actes", "zone"]
     does = "lifts" if other.startswith("+") else "does not lift"
     every = [c.verdict == "better" for (d, q), c in verdicts.items()
              if QUESTIONS[q][0] == "teacher" and q != "ensemble" and d == "swimming"]  # fmt: skip
@@ -337,6 +347,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         f"{WON[first.verdict]}.",
         "answer": "Yes" if all(every) else "Not better than every one",
         "stands": STANDS[first.verdict].format(f"{first.gain:+.3f}"),
+        "rule": RULE[rule_of_thumb.verdict].format(f"{rule_of_thumb.gain:+.3f}"),
         "riders": _sentence("riders", main["actes"]),
         "runners": _sentence("simulated runners", main["simulated"]),
         "won": f"these of the teacher's gains stand: {'; '.join(names)}"
