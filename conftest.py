@@ -53,5 +53,5 @@ def pytest_collection_modifyitems(items):
     if fetch.locate("device_files") is None:
         skip = pytest.mark.skip(reason="the device examples could not be fetched")
         for item in items:
-            if item.path.name.startswith("01_"):
+            if "executed_numbers" in item.name and "[01_" in item.name:
                 item.add_marker(skip)
