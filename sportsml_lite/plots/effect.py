@@ -192,9 +192,10 @@ def experience(panels: Mapping[str, pd.DataFrame], title: str = "What earlier se
     fig, axes = figure(len(panels), 1, 0.4 + 2.9 * len(panels), squeeze=False)
     for ax, (name, scores) in zip(axes[:, 0], panels.items(), strict=True):
         table = by_experience(scores)
-        grammar.interval_curve(table, line="arm", x="earlier", accent=[SHORT["ridge_past"]], ax=ax)
         unit = study.UNITS[scores["target"].iloc[0]]
-        ax.set(ylabel=f"mean miss\n({unit})", ylim=(0, None))
+        ax.set_ylim(0, 1.04 * table["high"].max())  # before the labels, which keep their distance
+        grammar.interval_curve(table, line="arm", x="earlier", accent=[SHORT["ridge_past"]], ax=ax)
+        ax.set_ylabel(f"mean miss\n({unit})")
         ax.set_xticks(ax.get_xticks(), _spans(np.unique(table["earlier"])))
         ax.set_title(plain(name))
     axes[-1, 0].set_xlabel("earlier sessions on record")
@@ -247,10 +248,11 @@ def athletes_needed(panels: Mapping[str, pd.DataFrame], title: str = ""):
                     left = 100 * (1 - study.way(scores, arm, end="").estimate)
                     rows.append((label, place, left))
         table = pd.DataFrame(rows, columns=["arm", "k", "estimate"])
+        ax.set_ylim(0, 1.1 * table["estimate"].max())
         grammar.interval_curve(table, accent=["MLP"], ordinal=False, ax=ax)
         ax.set_xticks(range(len(stops)), list(stops))
         ax.axhline(100, color=INK, lw=1, ls="--", zorder=0)
-        ax.set(ylabel="squared error left (%)", ylim=(0, 1.1 * table["estimate"].max()))
+        ax.set_ylabel("squared error left (%)")
         ax.set_title(plain(name))
     axes[-1, 0].set_xlabel("training athletes")
     grammar._headline(fig, title)
@@ -306,7 +308,7 @@ def survives(tables: Mapping[str, pd.DataFrame], *question: str) -> str:
     Parameters
     ----------
     tables : Scores by data set
-    question : data set, target, arm, rival
+    *question : data set, target, arm, rival
     """
     kept = holm(study.judge(study.by_target(tables)))
     return "survives" if kept[question] else "does not survive"
