@@ -43,7 +43,7 @@ def of(*names: str) -> Reached:
 
     Parameters
     ----------
-    names : ``'sportsml_lite.losses:Soft'``, or a whole module without the colon
+    *names : ``'sportsml_lite.losses:Soft'``, or a whole module without the colon
 
     Raises
     ------

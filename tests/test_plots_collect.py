@@ -78,6 +78,12 @@ def test_an_arrow_names_the_rule_at_the_channel_it_objects_to():
     assert streams.streams(calm, quality.artefacts(calm)).get_suptitle() == "No rule objects"
 
 
+def test_a_long_name_keeps_both_ends():
+    assert streams.short("ride.fit") == "ride.fit"
+    name = "18360138543_ACTIVITY_Osaka_Marathon_2025.fit"
+    assert (streams.short(name), len(streams.short(name))) == ("18360138…_2025.fit", 18)
+
+
 def test_cadence_figure_needs_ten_minutes():
     minutes = pd.DataFrame({"minute": range(12), "hr_bpm": 170.0 + np.arange(12) % 3,
                             "cadence_spm": 172.0 + np.arange(12) % 2})  # fmt: skip

@@ -200,5 +200,5 @@ def test_a_sample_is_redone_and_compared(monkeypatch):
 
     changed = replace(STUDY, score=other)
     monkeypatch.setattr(runner, "_key", lambda *a: "another")
-    with pytest.raises(UserError, match=r"arm 'plain' was accepted with .* tolerance 0.02"):
+    with pytest.raises(UserError, match=r"arm 'plain' was accepted with .*tolerance 0.02"):
         accepted.verify(changed, "simulated")

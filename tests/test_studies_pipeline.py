@@ -207,7 +207,7 @@ def test_a_question_without_its_arms_is_not_asked():
 def test_figures_show_every_athlete_and_every_rung():
     scores = made_up()
     fig = figures.for_whom({"swimming": scores, "actes": scores})
-    assert [ax.get_title(loc="left") for ax in fig.axes] == ["swimmers", "young riders"]
+    assert [ax.get_title() for ax in fig.axes] == ["swimmers", "young riders"]
     rungs = figures.ladder(scores).axes[0].get_yticklabels()
     assert len(rungs) == len(figures.LADDER)
     assert len(figures.you_are_here().axes[0].texts) >= 7

@@ -140,7 +140,7 @@ def fit_symmetric_scores(
     Parameters
     ----------
     signs : (G, C) of ±1, see :class:`~sportsml_lite.prepare.tasks.Task`; the first is all 1
-    others : as for :func:`fit_window_baseline`
+    train, validation, seed : as for :func:`fit_window_baseline`
 
     Returns
     -------

@@ -247,7 +247,7 @@ def telling_window(scores: pd.DataFrame, *dull: str) -> tuple[str, pd.Series]:
     Parameters
     ----------
     scores : of this study and one data set
-    dull : classes that neither the label nor the second answer may name
+    *dull : classes that neither the label nor the second answer may name
 
     Returns
     -------

@@ -44,8 +44,8 @@ def fit_cached(
 
     Parameters
     ----------
+    build, data, seed, config, loss, soft : as for ``fit``
     folder : of the results; None is ``_build/models`` of the project
-    others : as for ``fit``
 
     Raises
     ------
