@@ -322,7 +322,7 @@ def test_choose_takes_the_best_and_of_equal_ones_the_most_careful():
     grid = [Adaptation("shrink", kappa=k) for k in (30.0, 2.0, 3.0)]
     gains = pd.DataFrame({0: [0.5, 0.0], 1: [0.0, 0.25], 2: [0.0, 0.5]}, index=["a", "b"])
     assert study.choose(grid, gains).kappa == 30.0
-    assert study.choose(grid, gains + [0.0, 1.0, 0.0]).kappa == 2.0
+    assert study.choose(grid, gains.add([0.0, 1.0, 0.0])).kappa == 2.0
     assert study.choose(grid, gains[:0]).kappa == 30.0, "nobody tried: the most careful"
 
 
