@@ -75,7 +75,7 @@ record(
 # %% [markdown]
 # ## The arms
 #
-# Every arm runs on all folds of all partitions of the athletes, each job with a seed of its own
+# Every arm runs on the same folds of the athletes, each fold with a seed of its own
 # ({glue:text}`tested`). Validation athletes choose the epoch of a network, the number of boosted trees
 # and the strength of a ridge, and nothing else.
 #
