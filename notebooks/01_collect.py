@@ -155,12 +155,11 @@ style.text_table(pd.DataFrame(rows, columns=names))
 # %% tags=["hide-input"]
 summary = pd.DataFrame(
     {
-        "session": sessions["session_id"],
+        "session": sessions["session_id"].map(figures.short),
         "sport": sessions["sport"].fillna("–"),
         "min": sessions["duration_s"] / 60,
         "km": sessions["distance_m"] / 1000,
         "bpm": sessions["hr_mean_bpm"],
-        "W": sessions["power_mean_w"],
         "effect": sessions["effect"],
     }
 )

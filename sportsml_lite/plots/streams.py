@@ -137,8 +137,7 @@ def coverage(share: pd.Series):
     y = np.arange(len(share))[::-1]
     ax.hlines(y, 0, share, color=ACCENT, lw=2.5)
     ax.plot(share, y, "o", color=ACCENT, ms=7, mec="white")
-    names = [text if len(text) < 27 else f"{text[:12]}…{text[-13:]}" for text in share.index]
-    ax.set_yticks(y, [plain(name) for name in names])
+    ax.set_yticks(y, [plain(short(name, 26)) for name in share.index])
     ax.set(xlim=(0, 104), ylim=(-0.6, len(share) - 0.4))
     ax.set_xlabel("seconds with a heart rate (%)")
     return fig
@@ -179,6 +178,12 @@ def heart_rate_against_cadence(minutes: pd.DataFrame, close_bpm: float):
     bottom.set(xlim=(-limit, limit), ylim=(-limit, limit), ylabel="change of heart rate (bpm)")
     bottom.set_xlabel("change of cadence (steps/min)")
     return fig
+
+
+def short(name: str, most: int = 18) -> str:
+    """A name of at most ``most`` letters, its middle left out: both ends tell files apart."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-(most - 1 - half) :]}"
 
 
 def _minute(stream: pd.DataFrame, gaps: pd.DataFrame) -> tuple[float, float]:
