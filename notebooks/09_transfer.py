@@ -84,8 +84,7 @@ record("command", results["swimming"].command)
 # %% [markdown]
 # ## What five windows bought
 #
-# Swimmer {glue:text}`athlete` is the one whom the method of this chapter helps most. Nobody else's
-# line is as long. On average, five labelled windows of each class change a new swimmer's macro-F1 by
+# Above, *{glue:text}`athlete`* is the one whom the method of this chapter helps most. On average, five labelled windows of each class change a new swimmer's macro-F1 by
 # **{glue:text}`gain`**. Merely being told *which* strokes the swimmer swims is worth
 # {glue:text}`mask`. What was learned from the windows themselves adds **{glue:text}`own`**:
 # {glue:text}`stands`.
@@ -139,7 +138,8 @@ figures.time_line(task.windows, shot, str(athlete), k)
 # less the more windows there are. Methods differ in *what* may move: the **head** alone, on features
 # that are good for all {footcite:p}`raghu2020`; the head and **then all** layers, so that a bad head does
 # not spoil good features {footcite:p}`kumar2022`; **gradually**, from the last layer to the first
-# {footcite:p}`howard2018`; or everything at once.
+# {footcite:p}`howard2018`; or everything at once. (A new sensor, it is said, calls for the *first* layer
+# {footcite:p}`leesurgical2023`; nobody here changed sensors.)
 #
 # What does not move is *frozen* ({term}`freezing`), and frozen means unchanged, bit by bit. Take a
 # student with random weights, which will do for a proof, move its head, and look:
@@ -249,8 +249,8 @@ figures.method_table(tables["swimming"])
 #
 # $$ \text{move} \iff \sum_c H_{-c} < \sum_c H_0 . $$
 #
-# It moves {glue:text}`moves` % of the swimmers, {glue:text}`harmed_guarded` of whom all in all end up
-# harmed, and the tenth who fare worst changes by {glue:text}`lowest_guarded`. Its price is the gain of
+# It moves {glue:text}`moves` % of the swimmers. Harmed under the guard: {glue:text}`harmed_guarded` of
+# {glue:text}`people`; the tenth who fare worst changes by {glue:text}`lowest_guarded`. Its price is the gain of
 # those whom it holds back. Whoever shows fewer than three classes cannot be examined and stays. And an
 # athlete whose classes *all* look wrong fails the guard's exam too: it protects the safe and abandons who
 # needs it most.

@@ -50,7 +50,8 @@ def before_and_after(scores: pd.DataFrame, who: str = "swimmer"):
     dumbbell(right, xlabel=share, names=("", ""), ax=top)
     top.set_title(f"{plain(athlete)}, whom five windows a class help most")
     found = compare(part, "shrink", "population")
-    before_after(before, after, xlabel="macro-F1", harm=margin("macro_f1").harm, ax=low)
+    before_after(before, after, xlabel="macro-F1, before (tick) and after (dot)", names=("", ""),
+                 harm=margin("macro_f1").harm, ax=low)  # fmt: skip
     low.set_title(f"Of all {found.athletes} {who}s {found.helped} gain and {found.harmed} lose")
     return fig
 
@@ -127,7 +128,7 @@ def gain_against_k(scores: pd.DataFrame, title: str = "", ax=None):
     table = gain_rows(scores)
     own = table[table["arm"] == TITLES["shrink"]].set_index("k")["estimate"]
     if not title and ax is None and {1, 5} <= set(own.index):
-        title = f"Shrunken class means: {own[1]:+.3f} from one window, {own[5]:+.3f} from five"
+        title = f"Shrunken means: {own[1]:+.3f} from one window, {own[5]:+.3f} from five"
     fig = interval_curve(
         table, title, "labelled windows a class (athletes who can give them)",
         "gain in macro-F1", accent=(TITLES["shrink"],), zero=True, ax=ax,

@@ -309,10 +309,10 @@ EXAMS = {
     "beyond knowing the classes": ("head", "masked"),
 }
 STANDS = {
-    "better": "a gain that stands",
+    "better": "a gain worth naming",
     "worse": "a loss",
     "no difference": "too little to name",
-    "undecided": "more than luck or not, so few athletes cannot tell",
+    "undecided": "with so few athletes nobody can tell it from luck",
 }
 
 
