@@ -87,11 +87,11 @@ figures.ladder({figures.REAL: real, figures.SIMULATED: simulated})
 
 # %% [markdown]
 # Read it from top to bottom. Someone who knows nothing answers with the average and makes an error
-# that we call 100 %. A neural network and *ridge* then read some
-# thirty features of the session, the body and the training before. (Ridge is a straight line through
-# all features, whose weights are kept small.) Neither has ever met the person it is asked about. Then ridge is told, before each session, how
-# this person's *earlier* sessions turned out. That is the blue dot. The rest of this chapter
-# explains the rungs, one by one.
+# that we call 100 %. A neural network and *ridge* then read some thirty features of the session, the
+# body and the training before. (Ridge is a straight line through all features, whose weights are
+# kept small.) Neither has ever met the person it is asked about. Then ridge is told, before each
+# session, how this person's *earlier* sessions turned out. That is the blue dot. The rest of this
+# chapter explains the rungs, one by one.
 #
 # The two stairs measure two different things, and the difference matters. Nobody has ever measured
 # the true {term}`training effect` of a real session. What people can tell us is how hard it felt:
