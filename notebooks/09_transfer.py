@@ -262,13 +262,13 @@ figures.method_table(tables["swimming"])
 # beside them. Take one method, the fine-tuned head, with one window of each class, and examine it in
 # three ways:
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Gain in accuracy by fine-tuning the head on one window of each class: the same swimmers, the same method. The first two against the untouched student, the third against the untouched student that knows which classes there are. Bars: 95 % intervals over swimmers and models.", "name": "fig-transfer-exam"}, "image": {"alt": "Three rows with intervals: the gain with windows drawn by lot, with the earliest windows and a gap, and beyond knowing the classes."}}
-figures.exams(tables["swimming"], "One method, three exams")
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Gain in accuracy by fine-tuning the head on one window of each class: the same athletes, the same method. The first two against the untouched student, the third against the untouched student that knows which classes there are. Bars: 95 % intervals over athletes and models.", "name": "fig-transfer-exam"}, "image": {"alt": "For swimmers and for simulated runners three rows with intervals: the gain with windows drawn by lot, with the earliest windows and a gap, and beyond knowing the classes."}}
+figures.both_exams(tables)
 
 # %% [markdown]
-# Drawn by lot: {glue:text}`lot`. Earliest windows and a gap: {glue:text}`earliest`. Beyond the names of
-# the classes: {glue:text}`beyond`. {glue:text}`kinder` Only the last line is *learning from the
-# window*, and only an exam on later windows says what the athlete will see tomorrow.
+# From the first row to the third: swimmers {glue:text}`exam_swimming`; simulated runners
+# {glue:text}`exam_simulated`. {glue:text}`kinder` Only the last row is *learning from the window*, and
+# only an exam on later windows says what the athlete will see tomorrow.
 #
 # ## When classes come in order
 #

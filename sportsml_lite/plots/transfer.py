@@ -16,6 +16,7 @@ from sportsml_lite.plots.grammar import (
     interval_curve,
     interval_rows,
     score_table,
+    small_multiples,
 )
 from sportsml_lite.plots.style import ACCENT, GREY, INK, figure, plain
 from sportsml_lite.protocol import FewShot, margin
@@ -156,6 +157,22 @@ def exams(scores: pd.DataFrame, title: str = "", ax=None):
         gains, title, "gain in accuracy", zero=True, spec="+.3f",
         accent=("beyond knowing the classes",), ax=ax,
     )  # fmt: skip
+
+
+def both_exams(tables: Mapping[str, pd.DataFrame]):
+    """:func:`exams` of swimmers and of simulated runners.
+
+    Parameters
+    ----------
+    tables : Scores by data set
+
+    Returns
+    -------
+    fig
+    """
+    panels = {"swimmers": tables["swimming"], "simulated runners": tables["simulated"]}
+    return small_multiples(panels, exams, "One head, one window a class, three exams",
+                           height_in=1.9)  # fmt: skip
 
 
 def method_table(scores: pd.DataFrame, arms: Mapping[str, str] | None = None, k: int = COUNTED):

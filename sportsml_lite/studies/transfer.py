@@ -391,9 +391,11 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     reserve = compare(tables["actes"], "reserve", "population")
     moves = five[(five["arm"] == "guarded") & (five["metric"] == "moved")]["value"].mean()
     exam = {
-        name: compare(at(tables["swimming"], 1), *pair, "accuracy") for name, pair in EXAMS.items()
+        name: [
+            compare(at(tables[name], 1), *pair, "accuracy").gain.estimate for pair in EXAMS.values()
+        ]
+        for name in ("swimming", "simulated")
     }
-    lot, earliest, beyond = (c.gain.estimate for c in exam.values())
     there = compare(runners, "shrink", "masked")
     return {
         "in_short": (
@@ -415,13 +417,14 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "lowest": f"{whole.lowest_tenth:+.3f}",
         "lowest_guarded": f"{guard.lowest_tenth:+.3f}",
         "moves": f"{100 * moves:.0f}",
-        "lot": f"{lot:+.3f}",
-        "earliest": f"{earliest:+.3f}",
-        "beyond": f"{beyond:+.3f}",
+        **{
+            f"exam_{name}": ", then ".join(f"{gain:+.3f}" for gain in gains)
+            for name, gains in exam.items()
+        },
         "kinder": (
-            "The head did not become any better from one line to the next; the exam became harder."
-            if lot > earliest
-            else "Here the kinder exam did not give the higher mark; do not count on that."
+            "The head did not become any worse from one line to the next; the exam became harder."
+            if all(lot > earliest for lot, earliest, _ in exam.values())
+            else "Not everywhere did the kinder exam give the higher mark; do not count on that."
         ),
         "runners": f"{there.gain:+.3f} ({STANDS[there.verdict]})",
         "reserve": f"{reserve.gain:+.3f}",
