@@ -60,7 +60,7 @@ style.use()
 dataset = "simulated"  # name or path: simulated, swimming, actes or a folder
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: simulated athletes and the live training
-n_athletes = 30  # athletes, 20 to 500: how many are simulated for the live example
+n_athletes = 60  # athletes, 20 to 500: how many are simulated for the live example
 epochs = 8  # 2 to 100: how often the live example looks at its validation athletes
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Above: an average six seconds of one stroke, from two swimmers (windows laid over one another where they fit best). Dashed: the second as the watch recorded it; blue: the same in the mirror. Below: what the mirror gains one LSTM in macro-F1 (over the classes that a swimmer performs), a dot a swimmer.", "name": "fig-teacher-wrists"}, "image": {"alt": "Three waves: one swimmer's acceleration lies below zero, the second's above; mirrored, it falls onto the first. Below, a row of dots for each wrist: far right for the other one, near zero for the usual one."}}
@@ -90,7 +90,10 @@ record("command", results["swimming"].command)
 # **Equation.** Acceleration is a vector, so a mirror $M$ takes it to $Ma$. Angular rate is a
 # pseudovector: in a mirror, a wheel turns the other way round.
 #
-# $$ a \to M a, \qquad \omega \to \det(M)\, M \omega, \qquad M = \mathrm{diag}(-1, 1, 1). $$
+# $$ \begin{gathered}
+#    a \to M a, \qquad \omega \to \det(M)\, M \omega, \\
+#    M = \mathrm{diag}(-1, 1, 1).
+#    \end{gathered} $$
 #
 # With $\det M = -1$, three of the six channels change their sign: $a_x$, $\omega_y$ and $\omega_z$. The
 # mirror serves twice. In training, each window is turned or not, by chance ({term}`augmentation`). In
@@ -175,9 +178,12 @@ figures.cell()
 # $c_{t-1}$ (both zero at first):
 #
 # $$ \begin{aligned}
-#    i_t &= \sigma(W_i x_t + U_i h_{t-1} + b_i) & f_t &= \sigma(W_f x_t + U_f h_{t-1} + b_f) \\
-#    o_t &= \sigma(W_o x_t + U_o h_{t-1} + b_o) & g_t &= \tanh(W_g x_t + U_g h_{t-1} + b_g) \\
-#    c_t &= f_t \odot c_{t-1} + i_t \odot g_t   & h_t &= o_t \odot \tanh(c_t)
+#    i_t &= \sigma(W_i x_t + U_i h_{t-1} + b_i) \\
+#    f_t &= \sigma(W_f x_t + U_f h_{t-1} + b_f) \\
+#    o_t &= \sigma(W_o x_t + U_o h_{t-1} + b_o) \\
+#    g_t &= \tanh(W_g x_t + U_g h_{t-1} + b_g) \\
+#    c_t &= f_t \odot c_{t-1} + i_t \odot g_t \\
+#    h_t &= o_t \odot \tanh(c_t)
 #    \end{aligned} $$
 #
 # Here $\sigma(z) = 1/(1 + e^{-z})$ is the logistic function and $\odot$ the product element by element;
@@ -251,7 +257,7 @@ class Teacher(Classifier):
         self.step(batch, "val_loss")
 
     def configure_optimizers(self):
-        return torch.optim.AdamW(self.parameters(), lr=1e-3)
+        return torch.optim.AdamW(self.parameters(), lr=5e-4)
 
 
 # %% [markdown]

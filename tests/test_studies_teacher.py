@@ -165,9 +165,9 @@ def all_tables(**given):
     ("teacher", "spread", "said", "answer"),
     [
         (0.03, 0.003, "beats MiniRocket", "Yes"),
-        (-0.03, 0.003, "beats the LSTM teacher", "Not better"),
-        (0.0, 0.001, "no better", "Not better"),
-        (0.0, 0.08, "cannot be told from MiniRocket", "Not better"),
+        (-0.03, 0.003, "beats the LSTM teacher", "That is not"),
+        (0.0, 0.001, "no better", "That is not"),
+        (0.0, 0.08, "cannot be told from MiniRocket", "That is not"),
     ],
 )
 def test_the_sentence_on_top_follows_the_verdict(teacher, spread, said, answer):

@@ -147,12 +147,12 @@ def learning_curve(curve: pd.DataFrame, chance: float):
         ax.plot(epoch, curve[column], "o-", color=color, lw=2, ms=4)
         ends[name] = epoch[-1], curve[column].iloc[-1], color
     best = int(curve["val_loss"].to_numpy().argmin())
-    ax.annotate("kept", (epoch[best], curve["val_loss"].iloc[best]), (0, 14), ha="center",
+    ax.annotate("kept", (epoch[best], curve["val_loss"].iloc[best]), (0, -26), ha="center",
                 textcoords="offset points", color=ACCENT,
                 arrowprops={"arrowstyle": "-", "color": ACCENT})  # fmt: skip
     ax.axhline(chance, color=GREY, lw=1.2, ls="--", zorder=0)
-    ax.annotate("every class alike", (1, chance), (0, 3), color=GREY, textcoords="offset points",
-                fontsize=SMALL)  # fmt: skip
+    ax.annotate("every class alike", (epoch[-1], chance), (0, 3), color=GREY, ha="right",
+                textcoords="offset points", fontsize=SMALL)  # fmt: skip
     top = max(1.15 * chance, 1.08 * curve.max().max())
     ax.set(xlabel="epoch", ylabel="weighted cross-entropy", ylim=(0, top))
     ax.xaxis.get_major_locator().set_params(integer=True)

@@ -345,7 +345,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "in_short": f"One line of physics, the mirror, {does} a network for swimmers whose watch "
         f"sits on the other wrist ({other} in macro-F1); and, all swimmers together, "
         f"{WON[first.verdict]}.",
-        "answer": "Yes" if all(every) else "Not better than every one",
+        "answer": "Yes, it is" if all(every) else "That is not shown",
         "stands": STANDS[first.verdict].format(f"{first.gain:+.3f}"),
         "rule": RULE[rule_of_thumb.verdict].format(f"{rule_of_thumb.gain:+.3f}"),
         "riders": _sentence("riders", main["actes"]),
@@ -375,7 +375,8 @@ def _third(groups: Mapping[str, pd.Series]) -> str:
     count = int((unknown >= least).sum())
     if not count:
         return "Nobody whose wrist is unknown gains as much."
-    who = "One swimmer gains" if count == 1 else f"{count} swimmers gain"
+    words = {1: "One swimmer gains", 2: "Two swimmers gain", 3: "Three swimmers gain"}
+    who = words.get(count, f"As many as {count} swimmers gain")
     return f"{who} as much without showing the stroke: perhaps theirs sits on that wrist too."
 
 
