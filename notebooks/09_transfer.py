@@ -131,8 +131,10 @@ figures.time_line(task.windows, shot, str(athlete), k)
 # With $S_w(x)$ the student's probabilities, $w_0$ its weights as learned from other athletes (the
 # {term}`population model`) and $n$ labelled windows,
 #
-# $$ L(w) = \frac1n \sum_{i=1}^{n} H\bigl(y_i, S_w(x_i)\bigr)
-#    + \frac{\lambda}{2n} \lVert w - w_0 \rVert^2 . $$
+# $$ \begin{aligned}
+#    L(w) = {} & \frac1n \sum_{i=1}^{n} H\bigl(y_i, S_w(x_i)\bigr) \\
+#    & + \frac{\lambda}{2n} \lVert w - w_0 \rVert^2 .
+#    \end{aligned} $$
 #
 # The second term (L2-SP {footcite:p}`li2018`) pulls back to the population; divided by $n$, it weighs
 # less the more windows there are. Methods differ in *what* may move: the **head** alone, on features
@@ -191,7 +193,7 @@ assert all(set(a) < set(b) for a, b in pairwise(steps))
 # their mean and $\mu$ the population's. Look for the point $m$ that is close to the windows, and let
 # the population count as $\kappa$ further windows that all lie at $\mu$:
 #
-# $$ m = \arg\min_m \; \sum_{i=1}^{n} \lVert f_i - m \rVert^2 + \kappa\, \lVert \mu - m \rVert^2 . $$
+# $$ \min_m \; \sum_{i=1}^{n} \lVert f_i - m \rVert^2 + \kappa\, \lVert \mu - m \rVert^2 . $$
 #
 # Set the gradient by $m$ to zero: $\sum_i (f_i - m) + \kappa (\mu - m) = 0$, so
 # $n \bar f + \kappa \mu = (n + \kappa)\, m$, and
@@ -277,8 +279,9 @@ figures.both_exams(tables)
 # a maximal {term}`heart rate`, and the model reads heart rate as a fraction of the athlete's own
 # {term}`heart-rate reserve`, not of the maximum expected at this age {footcite:p}`nes2013`:
 #
-# $$ x_\text{age} = \frac{h}{211 - 0.64\,\text{age}}, \qquad
-#    x_\text{reserve} = \frac{h - h_\text{rest}}{h_\text{max} - h_\text{rest}} . $$
+# $$ x_\text{age} = \frac{h}{211 - 0.64\,\text{age}}, $$
+#
+# $$ x_\text{reserve} = \frac{h - h_\text{rest}}{h_\text{max} - h_\text{rest}} . $$
 #
 # For the young riders of ACTES that changes macro-F1 by {glue:text}`reserve`:
 # {glue:text}`reserve_stands`. **Caveat.** Their maximum was reached in the very test that is classified, which flatters

@@ -109,10 +109,13 @@ figures.you_are_here()
 # **Equation.** With the teacher's answers $T$, a student $S_\theta$, labels $y$ where there are any, the
 # temperature $\tau$ and the weight $\alpha$ of the teacher {footcite:p}`hinton2015`,
 #
-# $$ \theta^\ast = \arg\min_\theta \; \alpha\,\tau^2\, H\bigl(T(x), S_\theta(x)\bigr)
-#       + (1-\alpha)\, L_\text{original}\bigl(S_\theta(x), y\bigr) , $$
+# $$ \begin{aligned}
+#    \theta^\ast &= \arg\min_\theta \; \alpha\,\tau^2 H(T, S_\theta) \\
+#    &\quad + (1-\alpha)\, L_\text{original}(S_\theta, y) , \\
+#    \theta_a &= \mathrm{fit}(\theta^\ast;\ \text{windows of } a) ,
+#    \end{aligned} $$
 #
-# $$ \theta_a = \mathrm{fit}\bigl(\theta^\ast;\ \text{the first } k \text{ windows a class of athlete } a\bigr) . $$
+# where athlete $a$ gives the first $k$ windows of each class.
 #
 # **Code.** The same on simulated runners, with trainings of a few seconds: an example, no result.
 
