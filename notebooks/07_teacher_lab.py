@@ -99,7 +99,6 @@ score_table(
         | {d: mean(t, a) if a in set(t["arm"]) else "–" for d, t in tables.items()}
         for a in arms
     ],
-    digits=3,
     caption="Mean over athletes of macro-F1 over the classes that each performs, with its 95 % "
     "interval over athletes and models.",
 )
@@ -107,24 +106,21 @@ score_table(
 # %% [markdown]
 # ## The questions
 #
-# The study asks {glue:text}`asked` questions on this page. {glue:text}`stand` of the gains differ from 0
-# after Holm's correction for that many. Below {glue:text}`smallest` nothing is worth naming; an athlete
-# counts as harmed from a loss of {glue:text}`harm` on, and the last column tells how many a mere change of
-# seed harms.
+# The study asks {glue:text}`asked` questions on this page. After Holm's correction for that many, the
+# number of gains that differ from 0 is {glue:text}`stand` (marked \*). Below {glue:text}`smallest` nothing is
+# worth naming; an athlete counts as harmed from a loss of {glue:text}`harm` on. In brackets: how many a
+# mere change of seed harms.
 
 # %% tags=["hide-input"]
 null = {d: compare(t, "single_again", "single") for d, t in tables.items()}
 score_table(
     [
         {
-            "data": d,
-            "arm": study.TITLES[study.QUESTIONS[q][0]],
-            "against": study.TITLES[study.QUESTIONS[q][1]],
-            "gain": c.gain,
-            "verdict": c.verdict,
-            "Holm": survives[d, q],
-            "harmed": f"{c.harmed} of {c.athletes}",
-            "by seed alone": null[d].harmed,
+            "question": f"{d}: {study.TITLES[study.QUESTIONS[q][0]]}, "
+            f"not {study.TITLES[study.QUESTIONS[q][1]]}",
+            "gain": f"{c.gain:+.3f}",
+            "verdict": c.verdict + " *" * survives[d, q],
+            "harmed": f"{c.harmed} of {c.athletes} ({null[d].harmed})",
         }
         for (d, q), c in verdicts.items()
     ],
