@@ -151,7 +151,7 @@ MUTANTS = [
     *_of(
         "training/networks.py",
         ("a class that training lacks is answered",
-         "outputs[:, absent] = -torch.inf", "outputs[:, absent] += 0", "folds:lacks"),
+         "outputs[:, absent] = -torch.inf", "outputs[:, absent] += 0", "wiring:never_showed"),
         ("the networks of a teacher are all the same",
          "for s in seeds]", "for s in [seeds[0]] * len(seeds)]", "folds:teacher"),
     ),

@@ -116,7 +116,7 @@ def climb(slope, speed=3.0, seconds=120, steps=0.0):
     name = np.repeat(["up", "again"], seconds)
     return pd.DataFrame(
         {"session_id": name, "t_s": np.tile(np.arange(seconds), 2)}
-        | {"distance_m": np.tile(distance, 2), "altitude_m": np.tile(altitude, 2)}
+        | {"distance_m": np.r_[distance, distance + 5000], "altitude_m": np.tile(altitude, 2)}
     )
 
 

@@ -20,6 +20,7 @@ from sportsml_lite.studies.runner import Options
 from sportsml_lite.training.config import TrainConfig
 from sportsml_lite.training.data import Sequences, TrainData, outputs_of
 from sportsml_lite.training.folds import make_fold
+from sportsml_lite.training.networks import answers
 from sportsml_lite.training.trainer import fit
 
 # pytest undoes the filter that the package sets when it is imported.
@@ -133,6 +134,16 @@ def test_a_fold_hands_its_class_weights_to_the_training():
     data = make_fold(task, Split(("a",), ("b",), ("c",))).data()
     assert data.weight.tolist() == pytest.approx([10 / 16, 10 / 4])
     assert data.n_outputs == 2 and data.signs.tolist() == [[1, 1]]
+
+
+def test_a_class_that_training_never_showed_is_no_answer_however_sure_the_network():
+    names = ("low", "high", "never")
+    windows = windows_of(np.repeat(["a", "b", "c"], 4), np.tile([0, 1], 6), names)
+    task = Task("t", windows, None, np.ones((1, 2), np.float32), pd.DataFrame(), pd.DataFrame())
+    fold = make_fold(task, Split(("a",), ("b",), ("c",)))
+    outputs = torch.tensor([[1.0, 2.0, 9.0], [2.0, 1.0, 9.0]])
+    assert fold.absent == ("never",)
+    assert answers(fold, outputs).tolist() == [1, 0] and outputs[0, 2] == 9
 
 
 # --- baselines -----------------------------------------------------------------------------------
