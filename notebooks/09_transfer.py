@@ -114,7 +114,7 @@ able = shot.athletes(k)  # who can give k windows of every class they perform
 classes = {a: len(set(task.windows.y[task.windows.athlete == a])) for a in able}
 athlete = max(able, key=classes.get)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "One athlete of the live example, a row a class. Above: the earliest windows calibrate (blue), the later ones test (black); grey ones are kept free, for a larger k or as the gap. Below, for the guard further down: the support alone; one class is hidden (white), a model is made from the others, and must explain it.", "name": "fig-transfer-time"}, "image": {"alt": "Two panels of bars along time, a row a class. Above, early bars are blue, later ones black, with grey between. Below, only the early bars, those of one class hollow."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One athlete of the live example, a row a class. Above: the earliest windows calibrate (blue), later ones test; pale ones are kept free, for a larger k or as the gap. Below, for the guard further down: the support alone; one class is hidden (outlined), a model is made from the others, and must explain it.", "name": "fig-transfer-time"}, "image": {"alt": "Two panels of bars along time, a row a class. Above, early bars are blue, later ones strong, with pale ones between. Below, only the early bars, those of one class hollow."}}
 figures.time_line(task.windows, shot, str(athlete), k)
 
 # %% [markdown]
@@ -232,7 +232,7 @@ for c in few.y.unique().tolist():
 #
 # ## More windows, more gain?
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean gain in macro-F1 of new swimmers over the same student for all, against the number of labelled windows a class. In brackets: the swimmers who can give so many, so each point has its own. Band: 95 % interval of the shrunken class means, over swimmers and models.", "name": "fig-transfer-gain"}, "image": {"alt": "Lines of five methods against the number of windows a class; the accented one, shrunken class means, with a band around it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean gain in macro-F1 of new swimmers over the same student for all, against the number of labelled windows a class. In brackets: the swimmers who can give so many, so each point has its own. Intervals at k = 5: in the table below; at k = 1: in the lab.", "name": "fig-transfer-gain"}, "image": {"alt": "Lines of five methods against the number of windows a class; the accented one is that of shrunken class means."}}
 figures.gain_against_k(tables["swimming"])
 
 # %% tags=["hide-input"]

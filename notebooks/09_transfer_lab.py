@@ -107,7 +107,7 @@ figures.level_table(by_windows) if by_windows else None
 # %% [markdown]
 # ## Gain against the number of windows
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean gain in macro-F1 (over the classes that each athlete performs) over the same student for all. In brackets: athletes who can give so many windows. Band: 95 % interval of the shrunken class means.", "name": "fig-transfer-lab-gain"}, "image": {"alt": "For each data set lines of five methods against the number of windows a class."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Mean gain in macro-F1 (over the classes that each athlete performs) over the same student for all. In brackets: athletes who can give so many windows. Intervals at k = 1 and 5: in the next table.", "name": "fig-transfer-lab-gain"}, "image": {"alt": "For each data set lines of five methods against the number of windows a class."}}
 small_multiples(
     by_windows, figures.gain_against_k, height_in=3.4, share=()
 ) if by_windows else style.nothing("Here athletes give no windows.")
