@@ -132,7 +132,8 @@ def gain_against_k(scores: pd.DataFrame, title: str = "", ax=None):
         title = f"Gain by shrinking: {own[1]:+.3f} at k = 1, {own[5]:+.3f} at k = 5"
     # Without intervals, which would cover all lines: the tables have them.
     fig = interval_curve(
-        table.drop(columns=["low", "high"]), title, "labelled windows a class (athletes who can give them)",
+        table.drop(columns=["low", "high"]), title,
+        "labelled windows a class (athletes who can give them)",
         "gain in macro-F1", accent=(TITLES["shrink"],), zero=True, ax=ax,
     )  # fmt: skip
     people = table.groupby("k")["athletes"].max()
