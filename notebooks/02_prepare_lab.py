@@ -32,7 +32,6 @@
 # | Redo | `sportsml results redo prepare actes` |
 
 # %% tags=["imports"]
-
 from sportsml_lite import evaluate
 from sportsml_lite.plots import grammar, style
 from sportsml_lite.plots import prepare as figures
