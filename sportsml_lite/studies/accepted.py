@@ -259,6 +259,8 @@ def verify(study: Study, dataset: str) -> tuple[float, str]:
             part.loc[(part["arm"] == arm) & (part["metric"] == study.metric), "value"].mean()
             for part in (here, again)
         ]
+        if all(map(math.isnan, values)):
+            continue  # an arm that this data set does not have
         gap = abs(values[0] - values[1])
         if math.isnan(gap) or gap > study.tolerance:
             raise UserError(
