@@ -117,15 +117,14 @@ figures.trap_on_bowl(X, y, right, trapped)
 # place without complaint?
 #
 # The table holds {glue:text}`n_rows` sessions of {glue:text}`n_people` athletes, all
-# {glue:text}`source`. How much load an athlete is used to, and how strongly he or she responds, stays
-# hidden from the model. The naive answer is the mean effect, {glue:text}`mean_effect`, whatever the
-# session was: the {term}`mean predictor`. (For your own sessions, `sportsml run 03 -p data_dir mine`
-# reads `mine/sessions.csv` and `mine/athletes.csv`.)
+# {glue:text}`source`.
+# The naive answer is the mean effect, {glue:text}`mean_effect`, whatever the
+# session was: the {term}`mean predictor`.
 #
 # ## From noise to a loss
 #
-# **Intuition.** No line passes through all sessions. What is left over we call noise. Say how the
-# noise behaves, and the {term}`loss function` follows: it is not a matter of taste.
+# **Intuition.** What a line leaves over we call noise. Say how it behaves, and the
+# {term}`loss function` follows: it is not a matter of taste.
 #
 # **The model.** Session $i$ of $N$ has features $x_i \in \mathbb{R}^D$ and a measured effect $y_i$. A
 # linear model with weights $w \in \mathbb{R}^D$ and intercept $b$ predicts $p_i$, and misses by
@@ -139,7 +138,7 @@ figures.trap_on_bowl(X, y, right, trapped)
 # $$ f(y_i) = \frac{1}{\sqrt{2\pi\sigma^2}} \exp\!\left(-\frac{(y_i - p_i)^2}{2\sigma^2}\right). $$
 #
 # **Step 1, the likelihood.** Independent densities multiply. Seen as a function of the weights, the
-# product is the {term}`likelihood`. We look for the weights that make our data least surprising.
+# product is the {term}`likelihood`.
 #
 # **Step 2, the logarithm** turns the product into a sum and moves no maximum:
 #
@@ -156,8 +155,8 @@ figures.trap_on_bowl(X, y, right, trapped)
 # features and effects remain, which is why the code above subtracts the means. From here on
 # $p_i = w^\top x_i$, and **the origin $w = 0$ is the mean predictor**.
 #
-# **Code.** PyTorch's own normal distribution knows nothing of our derivation. If that is right, the two
-# differ by the same constant at *every* choice of weights. `assert` would stop the page otherwise.
+# **Code.** PyTorch's own normal distribution knows nothing of our derivation. If we are right, the two
+# differ by one constant at *every* choice of weights.
 
 # %%
 sigma = np.sqrt(mse(X @ best, y))  # the best σ, by the same argument
@@ -173,13 +172,6 @@ record("sigma", sigma, digits=2)
 # %% [markdown]
 # A gift on the way: maximise $\ell$ over $\sigma^2$ too, and the answer is the MSE at the minimum. Its
 # root *estimates the noise*: {glue:text}`sigma` points of effect.
-#
-# ```{admonition} Aside: had the noise been Laplace
-# :class: tip
-# The density $\frac{1}{2s} \exp(-|y_i - p_i|/s)$ has heavier tails. The same steps give
-# $\frac{1}{N}\sum_i |p_i - y_i|$, the mean *absolute* error. Its best constant is the median, which one
-# mistyped session hardly moves. To choose a loss is to choose what you believe about noise.
-# ```
 #
 # **Half or whole?** $J$ is *half* the mean squared error; the half cancels the 2 of the derivative. Every
 # metric, and PyTorch's `MSELoss`, is the **whole** MSE {footcite:p}`bishop2006`. They share their minimum, but
@@ -205,10 +197,9 @@ figures.half_and_whole(hours, y, start[1], rate=0.6 / np.mean(hours**2))
 #
 # $X$ has a row a session, shape $(N, D)$; $y$ has shape $(N,)$; the gradient has shape $(D,)$, like $w$.
 #
-# **Code.** A derivation is a claim, and claims get checked. Four witnesses who do not know each other: the
-# formula; sympy, which differentiates the symbols of one session; autograd, which applies the chain rule
-# to what PyTorch computed; and finite differences, which never heard of calculus and move each weight a
-# little both ways.
+# **Code.** Four witnesses who do not know each other: the formula; sympy, which differentiates symbols;
+# autograd, which applies the chain rule to what PyTorch computed; and finite differences, which move each
+# weight a little both ways.
 
 # %%
 w1, w2, x1, x2, target = sp.symbols("w_1 w_2 x_1 x_2 y", real=True)
@@ -239,23 +230,21 @@ record("mse_mean", mse(np.zeros_like(y), y), digits=3)
 record("mse_best", mse(X @ best, y), digits=3)
 
 # %% [markdown]
-# At the bad guess all four say {glue:text}`gradient`. Finite differences are the one witness that needs no
-# derivation: for the networks of later chapters, the test to reach for first.
+# At the bad guess all four say {glue:text}`gradient`.
 #
 # **The bottom, without walking.** Set the gradient to zero and the **normal equations** appear:
 # $X^\top X\, w = X^\top y$. A least-squares solver gives the answer at once: {glue:text}`best_tenth` points
 # of effect for a tenth of heart-rate reserve more, {glue:text}`best_hour` for an hour more. The whole MSE
 # falls from {glue:text}`mse_mean` (mean predictor) to {glue:text}`mse_best`, on the sessions that the weights
-# were fitted to. Why walk, then? Because a neural network has no normal equations. All it has is the
-# gradient, so we learn to walk where we know where the bottom is.
+# were fitted to. A neural network has no normal equations,
+# so we learn to walk where we know where the bottom is.
 #
-# **Caveat.** Four witnesses show that the derivative belongs to *this loss*. They do not show that the
-# loss is the one you meant. That is the trap below.
+# **Caveat.** Four witnesses do not show that the loss is the one you meant: see the trap below.
 #
 # ## How far may a step go?
 #
-# **Intuition.** Take steps in proportion to the slope. In a narrow valley the walls are steep and the floor
-# is nearly flat. A step that is right for the floor bounces off the walls.
+# **Intuition.** In a narrow valley the walls are steep and the floor is nearly flat. A step that is right
+# for the floor bounces off the walls.
 #
 # **Equation.** With {term}`learning rate` $\eta$ the update is
 #
@@ -267,18 +256,17 @@ record("mse_best", mse(X @ best, y), digits=3)
 # $$ w - w^\ast \;\leftarrow\; (1 - \eta h)\,(w - w^\ast) . $$
 #
 # The factor has to stay between $-1$ and $1$, hence $0 < \eta < 2/h$. A bowl over several weights has a
-# curvature in every direction; in one it is largest, $h_\max$, in another smallest, $h_\min$. (Linear algebra
-# calls these two the largest and the smallest *eigenvalue* of the {term}`Hessian` $H = \frac{1}{N}X^\top X$.
-# `np.linalg.eigvalsh(H)` returns them, and that is all we need.) The steepest direction sets the **limit**,
+# curvature in every direction; in one it is largest, $h_\max$, in another smallest, $h_\min$. (They are
+# the largest and smallest *eigenvalue* of the {term}`Hessian` $H = \frac{1}{N}X^\top X$; NumPy finds them.) The steepest direction sets the **limit**,
 #
 # $$ 0 < \eta < \frac{2}{h_\max}, $$
 #
 # and the flattest the **time**: there each step removes only the share $\eta\, h_\min$ of the distance.
 # Their ratio $\kappa = h_\max/h_\min$, the {term}`condition number`, is how narrow the valley is
-# {footcite:p}`nocedal2006`. All of it depends on the features alone; no effect occurs in $H$.
+# {footcite:p}`nocedal2006`.
 #
 # **Code.** We walk with three shares of the limit, before and after dividing each feature by its standard
-# deviation: same sessions, same model, another bowl.
+# deviation.
 
 # %%
 spread = X.std(axis=0)
@@ -309,9 +297,8 @@ record("limit_whole", limit / 2, digits=1)
 # second takes {glue:text}`steps_scaled`. Before scaling, the limit lies at {glue:text}`limit_half` for
 # ½·MSE and at {glue:text}`limit_whole` for the whole MSE.
 #
-# **Caveat.** A linear model's bowl has the same curvature everywhere. A network's changes as it trains,
-# so its limit moves, and no one computes it. What survives is the habit: scale the inputs, and when a
-# loss explodes, halve the rate.
+# **Caveat.** A network's curvature changes as it trains, so no one computes its limit. What survives is
+# the habit: scale the inputs, and when a loss explodes, halve the rate.
 #
 # ## The (N, 1) trap
 #
@@ -362,12 +349,12 @@ record("trap_last", loss_trap, digits=2)
 record("trap_mse", mse(X @ walked_trap[-1], y), digits=3)
 
 # %% [markdown]
-# Both are the paths of the first picture, now walked by PyTorch. Instead of {glue:text}`n_rows` squared
-# errors the trap averages {glue:text}`n_squares`. Its loss falls from {glue:text}`trap_first` to
+# Both are the paths of the first picture, now walked by PyTorch. Instead of one squared error a
+# session the trap averages {glue:text}`n_squares`. Its loss falls from {glue:text}`trap_first` to
 # {glue:text}`trap_last`: a training curve that looks like learning. Its true MSE ends at
-# {glue:text}`trap_mse`; the mean predictor's is {glue:text}`mse_mean`.
+# {glue:text}`trap_mse`: compare the mean predictor's above.
 
-# %% mystnb={"figure": {"caption": "A dot a session. The model trained with the right shapes rises with the recorded effect, though less than it should: two features explain only part of it. The trapped model answers the mean to every session.", "name": "fig-mse-answers"}, "image": {"alt": "Predicted against recorded effect: a rising blue cloud for the right shapes, a flat orange line at the mean for the trapped model."}}
+# %% mystnb={"figure": {"caption": "A dot a session. The model trained with the right shapes rises with the recorded effect, though less than it should. The trapped model answers the mean to every session.", "name": "fig-mse-answers"}, "image": {"alt": "Predicted against recorded effect: a rising blue cloud for the right shapes, a flat orange line at the mean for the trapped model."}}
 figures.answers(
     effect, effect.mean() + X @ walked[-1], effect.mean() + X @ walked_trap[-1]
 )
@@ -432,14 +419,12 @@ record("exercise_3", answer, digits=2)
 #
 # - Independent normal noise makes the negative log-likelihood ½·MSE plus a constant.
 # - The gradient of ½·MSE is $\frac{1}{N} X^\top (Xw - y)$; four witnesses agree.
-# - Descent converges below $2/h_\max$; the narrowness $\kappa$ sets the time, and scaling changes both.
-#   On the whole MSE the limit is half as large.
+# - Descent converges below $2/h_\max$; $\kappa$ sets the time, and scaling changes both.
 # - $(N, 1)$ against $(N,)$ trains the mean predictor, in silence. Check shapes.
 #
 # ## What comes next
 #
-# [](04_effect.ipynb) keeps this loss and this baseline, and replaces the line by a network. There are no
-# normal equations any more: only the gradient.
+# [](04_effect.ipynb) keeps this loss and this baseline, and replaces the line by a network.
 #
 # ## References
 #

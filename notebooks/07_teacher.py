@@ -353,7 +353,6 @@ paired_scatter(
 # - A symmetry of the sensor is free data, in training and in use, if physics has it.
 # - An LSTM *adds* to its memory; gates decide what to keep, write and show. A mask makes padding harmless.
 # - Name the rival before you train, give it the same care, and count who is harmed beside what luck does.
-# - Better than every baseline, for swimmers never seen? {glue:text}`answer`.
 #
 # ## Exercises
 #

@@ -81,7 +81,7 @@ record("command", results["swimming"].command)
 # does not fit; a {term}`student` with a small fraction of its weights does. The student could learn from the
 # labels alone. {term}`Distillation` offers it more {footcite:p}`bucila2006,hinton2015`.
 #
-# Look at the window above. Its label says *{glue:text}`label`* and is silent about the rest. The teacher
+# Look at the window above. The label is one word, silent about the rest. The teacher
 # says *{glue:text}`label`* with {glue:text}`p_label` and *{glue:text}`second`* with
 # {glue:text}`p_second`: on this wrist, and for this moment, the two look alike. Such an answer is a
 # {term}`soft target`, and the student who copies it learns from one window what two classes have in
@@ -303,8 +303,6 @@ figures.gain_table(tables)
 # - $\tau^2$ keeps the soft lesson audible at high temperature; watch KL, not $H$.
 # - Compression is no result: judge distilled against the identical plain student, and the harmed against
 #   another seed.
-# - For swimmers nobody trained on: {glue:text}`gain` macro-F1. Better after correction for so many
-#   questions: {glue:text}`won`; worse: {glue:text}`lost`.
 #
 # ## Exercises
 #

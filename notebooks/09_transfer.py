@@ -251,8 +251,7 @@ figures.method_table(tables["swimming"])
 #
 # $$ \text{move} \iff \sum_c H_{-c} < \sum_c H_0 . $$
 #
-# It moves {glue:text}`moves` % of the swimmers. Harmed under the guard: {glue:text}`harmed_guarded` of
-# {glue:text}`people`; the tenth who fare worst changes by {glue:text}`lowest_guarded`. Its price is the gain of
+# It moves {glue:text}`moves` % of the swimmers. Harmed under the guard: {glue:text}`harmed_guarded`; the tenth who fare worst changes by {glue:text}`lowest_guarded`. Its price is the gain of
 # those whom it holds back. Whoever shows fewer than three classes cannot be examined and stays. And an
 # athlete whose classes *all* look wrong fails the guard's exam too: it protects the safe and abandons who
 # needs it most.
@@ -294,8 +293,7 @@ figures.both_exams(tables)
 # - Which classes there are is worth something by itself: compare with *masked*.
 # - Shrunken class means need no gradient and are the method to beat; compare them with class means that
 #   know nothing of the athlete.
-# - Report who was harmed, beside the same count for another seed: here {glue:text}`harmed` and
-#   {glue:text}`harmed_null` of {glue:text}`people`.
+# - Report who was harmed, beside the same count for another seed.
 #
 # ## Exercises
 #

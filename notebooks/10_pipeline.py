@@ -244,8 +244,6 @@ record(
 #
 # - Judge a pipeline by taking out one step at a time, paired by athlete, at equal budgets.
 # - Give the rival what your model gets: the same windows, the same mask, the same means.
-# - Everything together changes a new swimmer's macro-F1 by {glue:text}`swimming_gain`; harmed:
-#   {glue:text}`swimming_harm`.
 # - Few weights are not few microseconds: measure.
 #
 # ## Exercises

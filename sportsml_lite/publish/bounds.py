@@ -24,20 +24,20 @@ def measure(chapter: Chapter) -> dict[str, int]:
 
     Returns
     -------
-    dict with lines of the file, lines of code (neither blank nor a comment), words of prose,
-    distinct recorded numbers that the prose prints, figures, and lines of the longest code cell
-    that a page shows unasked
+    dict with lines of the file, lines of code (neither blank nor a comment), words of prose and
+    captions, formulas included, printings of recorded numbers, figures, and lines of the longest
+    code cell that a page shows unasked
     """
     cells = chapter.notebook().cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    said = prose + "".join(str(cell.metadata.get("mystnb", "")) for cell in cells)
+    said = prose + " ".join(str(cell.metadata.get("mystnb", "")) for cell in cells)
     shown = [cell for cell in code if not HIDDEN & set(cell.metadata.get("tags", []))]
     return {
         "lines": len(chapter.source.read_text(encoding="utf-8").splitlines()),
         "code": sum(_is_code(line) for cell in code for line in _filled(cell.source)),
-        "words": len(_words(prose)),
-        "numbers": len(set(re.findall(r"\{glue:text\}`(\w+)", said))),
+        "words": len(said.split()),
+        "numbers": len(re.findall(r"\{glue:text\}`(\w+)", said)),
         "figures": sum("image" in cell.metadata.get("mystnb", {}) for cell in code),
         "longest cell": max((len(_filled(cell.source)) for cell in shown), default=0),
     }
@@ -49,10 +49,3 @@ def _filled(code: str) -> list[str]:
 
 def _is_code(line: str) -> bool:
     return not line.lstrip().startswith("#")
-
-
-def _words(prose: str) -> list[str]:
-    """Words of the text, formulas and references left out."""
-    prose = re.sub(r"\$\$.*?\$\$|\$[^$\n]*\$|```\{footbibliography\}.*?```", " ", prose, flags=re.S)
-    prose = re.sub(r"\{footcite(:\w+)?\}`[^`]*`", " ", prose)
-    return [word for word in prose.split() if re.search(r"[^\W\d_]", word)]
