@@ -31,7 +31,10 @@ def measure(chapter: Chapter) -> dict[str, int]:
     cells = chapter.notebook().cells
     code = [cell for cell in cells if cell.cell_type == "code"]
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    said = prose + " ".join(str(cell.metadata.get("mystnb", "")) for cell in cells)
+    figures = [cell.metadata["mystnb"] for cell in code if "mystnb" in cell.metadata]
+    texts = [(f.get("figure", {}).get("caption", ""), f.get("image", {}).get("alt", ""))
+             for f in figures]  # fmt: skip
+    said = " ".join([prose, *(text for pair in texts for text in pair)])
     shown = [cell for cell in code if not HIDDEN & set(cell.metadata.get("tags", []))]
     return {
         "lines": len(chapter.source.read_text(encoding="utf-8").splitlines()),
