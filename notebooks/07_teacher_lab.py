@@ -21,8 +21,6 @@
 # `sportsml run 07_teacher_lab -p dataset swimming -p profile full`
 
 # %% tags=["imports"]
-import torch
-
 from sportsml_lite.evaluate import athlete_values, compare, holm, mean
 from sportsml_lite.plots import style
 from sportsml_lite.plots import teacher as figures
@@ -48,7 +46,6 @@ profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recom
 
 # %% tags=["hide-input"]
 check_values("07_teacher_lab", globals())
-torch.set_num_threads(1)
 names = study.STUDY.datasets if profile == "accepted" else (dataset,)
 options = [runner.Options(n, data_dir, seed, profile) for n in names]
 workers = 2 if profile == "full" else 1

@@ -21,8 +21,6 @@
 # `sportsml run 10_pipeline_lab -p dataset swimming -p profile full`
 
 # %% tags=["imports"]
-import torch
-
 from sportsml_lite.evaluate import athlete_values, compare, holm
 from sportsml_lite.plots import pipeline as figures
 from sportsml_lite.plots import style
@@ -49,7 +47,6 @@ k = 5  # windows a class, 1 to 20: what a new athlete gives (quick and full)
 
 # %% tags=["hide-input"]
 check_values("10_pipeline_lab", globals())
-torch.set_num_threads(1)
 names = pipeline.STUDY.datasets if profile == "accepted" else (dataset,)
 told = {"n_labelled": n_labelled, "k": k}
 options = [runner.Options(n, data_dir, seed, profile, told) for n in names]

@@ -151,7 +151,7 @@ def interval(cells: pd.Series, level: float = PROTOCOL.level) -> Interval:
     ------
     UserError below two athletes, or if a value is missing
     """
-    from scipy.stats import t as student
+    from scipy.special import stdtr, stdtrit  # scipy.stats is slow to import
 
     values = cells.to_numpy(dtype=float)
     athlete = cells.index.get_level_values("athlete")
@@ -177,8 +177,8 @@ def interval(cells: pd.Series, level: float = PROTOCOL.level) -> Interval:
     )
     freedom = _freedom(parts, people, len(models))
     error = float(np.sqrt(variance))
-    half = float(student.ppf(0.5 + level / 2, freedom)) * error
-    p = float(2 * student.sf(abs(estimate) / error, freedom)) if error else float(estimate == 0)
+    half = float(stdtrit(freedom, 0.5 + level / 2)) * error
+    p = float(2 * stdtr(freedom, -abs(estimate) / error)) if error else float(estimate == 0)
     return Interval(estimate, estimate - half, estimate + half, level, people, len(models), p)
 
 

@@ -202,22 +202,19 @@ def confusion(counts: pd.DataFrame, title: str = "", ax=None):
     -------
     fig
     """
+    import seaborn as sns
+
     fig = None
     if ax is None:
         fig, ax = figure(height_in=1.4 + 0.5 * len(counts))
     total = counts.sum(axis=1).to_numpy()[:, None]
     share = counts.to_numpy() / np.where(total > 0, total, np.nan)
-    ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (i, j), value in np.ndenumerate(share):
-        if np.isfinite(value):
-            ax.text(j, i, f"{value:.0%}", ha="center", va="center", fontsize=SMALL,
-                    color="white" if value > 0.6 else INK)  # fmt: skip
     names = [plain(str(name).replace("_", " ")) for name in counts.columns]
-    turn = {"rotation": 25, "ha": "right"} if len(names) > 3 else {}
-    ax.set_xticks(range(len(names)), names, **turn)
-    ax.set_yticks(range(len(names)), names)
+    sns.heatmap(share, cmap="Blues", vmin=0, vmax=1, annot=True, fmt=".0%", cbar=False, ax=ax,
+                annot_kws={"fontsize": SMALL}, xticklabels=names, yticklabels=names)  # fmt: skip
+    ax.tick_params(axis="x", rotation=25 if len(names) > 3 else 0)
+    ax.tick_params(axis="y", rotation=0)
     ax.set(xlabel="answer", ylabel="truth", title=title)
-    ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return fig or ax.figure
 
