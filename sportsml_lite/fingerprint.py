@@ -11,7 +11,7 @@ import ast
 import hashlib
 import importlib.metadata
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,12 +38,13 @@ class Reached:
         return _hash(repr((sorted(self.code.items()), sorted(self.libraries.items()))))
 
 
-def of(*names: str) -> Reached:
+def of(*names: str, without: Collection[str] = ()) -> Reached:
     """What definitions of the package depend on.
 
     Parameters
     ----------
     *names : ``'sportsml_lite.losses:Soft'``, or a whole module without the colon
+    without : modules that are named and known not to run, with what only they reach
 
     Raises
     ------
@@ -56,7 +57,7 @@ def of(*names: str) -> Reached:
             raise KeyError(f"no module {module}")
         parts = [part] if part else list(_scope(module).nodes)
         todo += [(module, p) for p in parts]
-    return _follow(todo)
+    return _follow(todo, without)
 
 
 def of_code(text: str, label: str = "notebook") -> Reached:
@@ -72,12 +73,12 @@ def of_code(text: str, label: str = "notebook") -> Reached:
 # --- following -----------------------------------------------------------------------------------
 
 
-def _follow(todo: list[tuple[str, str]]) -> Reached:
+def _follow(todo: list[tuple[str, str]], without: Collection[str] = ()) -> Reached:
     code, outside, seen = {}, set(), set()
     while todo:
         module, name = todo.pop()
         module, name = _home(module, name)
-        if (module, name) in seen or name is None:
+        if (module, name) in seen or name is None or module in without:
             continue
         seen.add((module, name))
         scope = _scope(module)

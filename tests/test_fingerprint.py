@@ -132,3 +132,11 @@ def test_the_training_of_a_student_rests_on_its_network_and_its_loss():
         assert f"sportsml_lite.{name}" in found.code
     assert not any("plots" in name or "publish" in name for name in found.code)
     assert {"torch", "lightning"} <= set(found.libraries)
+
+
+def test_a_module_that_is_known_not_to_run_is_left_out(written):
+    found = fingerprint.of("sportsml_lite.main:start", without={"sportsml_lite.helper"})
+    assert {name.partition(":")[0] for name in found.code} == {
+        "sportsml_lite.main",
+        "sportsml_lite.wing.own",
+    }

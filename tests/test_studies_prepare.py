@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from sportsml_lite import evaluate, protocol
+from sportsml_lite.collect.datasets import public
 from sportsml_lite.studies import prepare as study
+from sportsml_lite.studies import runner
 from sportsml_lite.studies.prepare import ARMS, Arm, Data, Rows
 from sportsml_lite.studies.runner import Options
 
@@ -165,3 +167,14 @@ def test_the_impulse_of_a_mean_is_smaller_where_a_session_is_uneven():
     assert found["trimp_mean"].round(1).tolist() == [121.6, 121.6]
     assert found["trimp_stream"].round(1).tolist() == [121.6, 143.4]
     assert study.impulses(_data(_rows())).empty
+
+
+@pytest.mark.parametrize(
+    ("dataset", "reads"), [("swimming", {"swimming"}), ("pmdata", {"pmdata"}), ("simulated", set())]
+)
+def test_a_result_does_not_rest_on_the_loaders_of_other_data_sets(dataset, reads):
+    """A better reader of one's own tables must not make the swimmers' results stale."""
+    code = runner.depends_on(study.STUDY, Options(dataset))["code"]
+    loaders = {module.__module__ for module in (*public.LOADERS.values(), public.load_tables)}
+    modules = {name.partition(":")[0] for name in code} & loaders
+    assert {module.rpartition(".")[2] for module in modules} == reads

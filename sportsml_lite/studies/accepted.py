@@ -171,7 +171,8 @@ def stale(found: Accepted, study: Study) -> list[str]:
         then, now = found.inputs.get(kind, {}), today[kind]
         if kind == "data" and now["data"] == "none":
             continue  # the data are not here to be looked at
-        changed += [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
+        # What it rested on once and is not reached today can change nothing.
+        changed += [name for name in now if then.get(name) != now[name]]
     return changed
 
 
