@@ -140,8 +140,8 @@ record("n_people", real["athlete"].nunique())
 # {footcite:p}`saeb2017`: {glue:text}`n_train` train, {glue:text}`dealt`. Our network has two hidden
 # layers of 100 units. With $x$ the scaled features,
 #
-# $$ h_1 = \max(0,\, W_1 x + b_1), \qquad h_2 = \max(0,\, W_2 h_1 + b_2), \qquad
-#    p = w^\top h_2 + c . $$
+# $$ \begin{gathered} h_1 = \max(0,\, W_1 x + b_1), \\
+#    h_2 = \max(0,\, W_2 h_1 + b_2), \quad p = w^\top h_2 + c . \end{gathered} $$
 
 # %% tags=["check"]
 words = {"effect": "the training effect", "rpe": "the perceived exertion"}

@@ -291,8 +291,8 @@ figures.gain_table(tables)
 # A number such as heart rate has no temperature. With squared errors and a label for every window, for
 # student $s$, teacher $t$ and truth $y$, both targets fuse into one:
 #
-# $$ \alpha (s - t)^2 + (1-\alpha)(s - y)^2
-#    = \bigl(s - \alpha t - (1-\alpha) y\bigr)^2 + \alpha(1-\alpha)(t - y)^2 . $$
+# $$ \begin{gathered} \alpha (s - t)^2 + (1-\alpha)(s - y)^2 = \\
+#    \bigl(s - \alpha t - (1-\alpha) y\bigr)^2 + \alpha(1-\alpha)(t - y)^2 . \end{gathered} $$
 #
 # The last term does not contain $s$. Distilling a number is plain training on a smoothed label, and no
 # more (exercise 3; the lab asserts it).

@@ -71,24 +71,27 @@ def test_title_and_pictures(chapter):
 
 
 def test_nbval_sees_a_changed_number(tmp_path):
-    """Cut a pair after its first check, change that number, and nbval must fail on it."""
+    """A recorded number of a notebook is changed by hand, and nbval must fail on it alone."""
     pair = nbformat.read(chapters.find("03").pair, as_version=4)
-    last = next(i for i, c in enumerate(pair.cells) if "check" in c.metadata.get("tags", []))
-    pair.cells = pair.cells[: last + 1]
-    assert _nbval(pair, tmp_path / "same.ipynb").returncode == 0
-    data = pair.cells[last].outputs[0].data
-    (kind,) = data
-    data[kind] = "'-12345.6'"
-    done = _nbval(pair, tmp_path / "changed.ipynb")
+    check = next(c for c in pair.cells if "check" in c.metadata.get("tags", []))
+    check.source = 'from sportsml_lite.publish.record import record\n\nrecord("share", "a quarter")'
+    check.outputs = check.outputs[:1]
+    output = check.outputs[0]
+    output.metadata.scrapbook.name = "share"
+    (kind,) = output.data
+    for name, stored in (("same", "a quarter"), ("changed", "-12345.6")):
+        output.data[kind] = f"'{stored}'"
+        nbformat.write(nbformat.v4.new_notebook(cells=[check]), tmp_path / f"{name}.ipynb")
+    done = _nbval(tmp_path)
     assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout
     assert "-12345.6" in done.stdout
 
 
-def _nbval(notebook, path):
-    nbformat.write(notebook, path)
-    command = [sys.executable, "-m", "pytest", "--nbval", "-n0", "-p", "no:cacheprovider", path]
+def _nbval(folder):
+    command = [sys.executable, "-m", "pytest", "--nbval", "-n0", "-p", "no:cacheprovider", folder]
     return subprocess.run(
-        [*command, "-c", os.devnull, "--rootdir", path.parent], capture_output=True, text=True
+        [*command, "-c", os.devnull, "--rootdir", folder], capture_output=True, text=True
     )
 
 
