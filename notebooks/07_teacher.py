@@ -340,7 +340,7 @@ paired_scatter(
 # **What does the second network add?** {glue:text}`ensemble` over one alone.
 #
 # **Which of the gains stand?** The study asks {glue:text}`asked` questions, all of them in the lab. Ask so
-# many, and some look like a gain by luck; *Holm's correction* demands more of each. After it,
+# many, and some look like a gain by luck; *Holm's correction* {footcite:p}`holm1979` demands more of each. After it,
 # {glue:text}`won`.
 #
 # **Caveat.** The mirror, the sizes and the number of steps were found while looking at some of these
