@@ -1,6 +1,8 @@
 """FIT files as watches really write them: the whole is read, the broken part is named."""
 
+import os
 import struct
+import time
 from pathlib import Path
 
 import fitdecode
@@ -324,3 +326,69 @@ def test_the_messages_kept_are_those_of_another_decoder(data_folder, name):
     points["time_us"] = points["time_us"] // 1_000_000 - 631_065_600
     ours = points.reindex(columns=["time_us", "hr_bpm", "power_w"])
     np.testing.assert_array_equal(ours, np.array(theirs, dtype=float))
+
+
+# Damage -----------------------------------------------------------------------------------------
+
+COPIES = int(os.environ.get("FIT_COPIES", 60))  # of each file; 1,000 take half a minute
+IN_TIME_S = 5.0
+
+
+def damaged(data, rng):
+    """A copy with bits flipped, bytes changed, inserted or lost, cut, or a stretch of it twice."""
+    copy, at = bytearray(data), int(rng.integers(len(data)))
+    some = bytes(rng.integers(0, 256, int(rng.integers(1, 9)), dtype=np.uint8))
+    how = int(rng.integers(6))
+    if how == 0:
+        copy[at] ^= 1 << int(rng.integers(8))
+    elif how == 1:
+        copy[at : at + len(some)] = some
+    elif how == 2:
+        copy[at:at] = some
+    elif how == 3:
+        del copy[at : at + len(some)]
+    elif how == 4:
+        del copy[at:]
+    else:
+        copy[at:at] = data[at : at + 200]
+    return bytes(copy)
+
+
+def same_totals(sessions, whole):
+    columns = ["duration_s", "distance_m"]
+    return len(sessions) == len(whole) and np.allclose(
+        sessions[columns], whole[columns], rtol=0.01, atol=0, equal_nan=True
+    )
+
+
+@pytest.mark.parametrize("sealed", [False, True], ids=["checksum wrong", "checksum right"])
+@pytest.mark.parametrize("name", [RIDE, ROWING, "written"])
+def test_a_damaged_copy_never_changes_a_total_in_silence(data_folder, tmp_path, name, sealed):
+    path = tmp_path / "whole.fit"
+    if name == "written":
+        seconds = np.arange(120.0)
+        way = pd.DataFrame({"t_s": seconds, "hr_bpm": 120 + seconds / 4, "distance_m": 3 * seconds})
+        about = {"start": START, "sport": "running", "duration_s": 119.0, "distance_m": 357.0}
+        devices.write_fit(path, about, way)
+    else:
+        path.write_bytes((data_folder("device_files") / name).read_bytes())
+    data, (whole, _, _) = path.read_bytes(), devices.read(path)
+    rng = np.random.default_rng([sealed, *name.encode()])
+    read, silent = 0, []
+    for number in range(COPIES):
+        copy = damaged(data, rng)
+        copy = resealed(copy) if sealed and len(copy) > 16 else copy
+        path.write_bytes(copy)
+        begun = time.process_time()
+        try:
+            sessions, streams, problems = devices.read(path)
+        except devices.DeviceFileError as error:
+            assert "cannot be read (" not in str(error), number
+        else:
+            read += 1
+            assert len(streams) <= 7 * 86_400
+            if problems.empty and not same_totals(sessions, whole):
+                silent.append((number, totals(sessions)))
+        assert time.process_time() - begun < IN_TIME_S, number
+    assert not silent
+    assert not sealed or read > COPIES / 4

@@ -162,7 +162,12 @@ def _definition(part: bytes, at: int, developer: int, numbers) -> tuple[_Definit
 
 
 def broken(what: str) -> NoReturn:
-    """Refuse a file that does not keep FIT's rules."""
+    """Refuse a file that does not keep FIT's rules.
+
+    Raises
+    ------
+    Refusal with what is broken
+    """
     raise Refusal(
         f"it breaks the FIT format ({what})",
         "copy the file from the device again, or export the activity as TCX or GPX",
