@@ -158,7 +158,7 @@ def _missing_sessions(messages: Mapping, found: int) -> list[str]:
     told = max((_or_zero(m, "num_sessions") for m in messages.get("activity_mesgs", [])), default=0)
     if not found:
         return ["it holds no session message; the totals are those of its records"]
-    if told > found:
+    if told and told != found:
         return [f"it promises {told:,.0f} sessions, {found:,} are there"]
     return []
 
