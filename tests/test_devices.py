@@ -357,7 +357,6 @@ def test_many_sessions_cannot_fill_memory_either(load):
         (fit(), "no records and no session"),
         (fit(("SESSION", {"sport": "running"})), "no start"),
         (fit(("RECORD", {"timestamp": 50, "heart_rate": 99})), "clock was never set"),
-        (fit(record(0)) + b"stray", "from byte"),
         (fit(record(0))[:-40], "cut short"),
         (fit(record(0))[:10], "binary data of an unknown kind"),
         (b"", "it is empty"),
@@ -373,12 +372,6 @@ def test_a_fit_header_never_closed_is_refused(load):
     data = bytearray(fit(record(0, heart_rate=99)))
     data[4:8] = bytes(4)
     assert "never closed" in refusal(load, "x.fit", bytes(data))
-
-
-def test_compressed_timestamps_are_named(load):
-    data = bytearray(fit(record(0, heart_rate=99)))
-    data[-2:-2] = b"\x80\x01"
-    assert "export the activity as TCX" in refusal(load, "x.fit", resealed(data))
 
 
 @given(flipped=st.integers(14, 9703))
@@ -890,8 +883,8 @@ def test_a_written_fit_file_reads_back_to_its_resolution(tmp_path, data, seconds
     session = {
         "start": START + pd.Timedelta(milliseconds=data.draw(st.integers(0, 999))),
         "sport": sport,
-        "duration_s": data.draw(st.floats(0, 86400)),
-        "distance_m": data.draw(st.floats(0, 2e5)),
+        "duration_s": data.draw(st.floats(1, 86400)),  # a stated 0 gives way to the records
+        "distance_m": data.draw(st.floats(1, 2e5)),
         "elevation_gain_m": data.draw(st.floats(0, 9000)),
         "steps": data.draw(st.floats(0, 1e5)),
         "effect": data.draw(numbers),

@@ -68,11 +68,12 @@ class DeviceFileError(UserError):
 def read(
     path: str | os.PathLike, athlete_id: str = "unknown", progress: Callable | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """What :func:`read_file` or :func:`read_folder` gives, with the files that failed."""
+    """What :func:`read_file` or :func:`read_folder` gives, with what could not be read."""
     if Path(path).is_dir():
         return read_folder(path, athlete_id, progress)
-    sessions, streams = read_file(path, athlete_id)
-    return sessions, streams, _problems([])
+    name = _shown(Path(path).name)
+    sessions, streams, notes = _load(Path(path), name, athlete_id)
+    return sessions, streams, _problems([(name, note) for note in notes])
 
 
 def read_file(
@@ -98,7 +99,7 @@ def read_file(
     DeviceFileError naming the file, the reason and what to do
     """
     path = Path(path)
-    return _load(path, _shown(path.name), athlete_id)
+    return _load(path, _shown(path.name), athlete_id)[:2]
 
 
 def read_folder(
@@ -117,7 +118,8 @@ def read_folder(
     -------
     sessions, streams : as from :func:`read_file`, in the order of the files' paths;
         ``session_id`` is the path below the folder
-    problems : columns file, reason; empty where every file was read
+    problems : columns file, reason: the files that could not be read, and of the others what was
+        left out or is doubtful; empty where every file was read whole
 
     Raises
     ------
@@ -135,7 +137,9 @@ def read_folder(
     for done, file in enumerate(files, start=1):
         name = _shown(file.relative_to(folder).as_posix())
         try:
-            loaded.append(_load(file, name, athlete_id))
+            *tables, notes = _load(file, name, athlete_id)
+            loaded.append(tables)
+            problems += [(name, note) for note in notes]
         except DeviceFileError as error:
             problems.append((name, str(error).removeprefix(f"{name}: ")))
         if progress:
@@ -211,9 +215,14 @@ def _problems(rows: list[tuple[str, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "reason"], dtype="str")
 
 
-def _load(path: Path, name: str, athlete_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _load(
+    path: Path, name: str, athlete_id: str
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """Sessions, Streams and what a reader should know of them."""
     try:
-        return assemble(_parse(_content(path), path.suffix.lower()), name, athlete_id)
+        recordings = _parse(_content(path), path.suffix.lower())
+        notes = tuple(note for recording in recordings for note in recording.notes)
+        return *assemble(recordings, name, athlete_id), notes
     except Refusal as refusal:
         raise _error(name, refusal.reason, refusal.advice) from None
     except OSError as error:

@@ -70,6 +70,7 @@ class Recording:
     stated : session columns that the file states, by name
     effect_name : whose training effect ``stated`` holds, or None
     dated : False where times count from an unknown start
+    notes : what was left out or taken from elsewhere, a sentence each
     """
 
     points: pd.DataFrame
@@ -78,6 +79,7 @@ class Recording:
     stated: Mapping[str, float] = field(default_factory=dict)
     effect_name: str | None = None
     dated: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def sport_name(text: str | None) -> str | None:
