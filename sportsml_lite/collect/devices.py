@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import os
 import stat
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from sportsml_lite.collect.formats.csv import read_csv
 from sportsml_lite.collect.formats.fit import read_fit
 from sportsml_lite.collect.formats.fit_writer import write_fit
 from sportsml_lite.collect.formats.recording import Recording, Refusal
+from sportsml_lite.collect.formats.text import utf16
 from sportsml_lite.collect.formats.xml import read_xml
 from sportsml_lite.errors import UserError
 
@@ -68,11 +70,12 @@ class DeviceFileError(UserError):
 def read(
     path: str | os.PathLike, athlete_id: str = "unknown", progress: Callable | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """What :func:`read_file` or :func:`read_folder` gives, with the files that failed."""
+    """What :func:`read_file` or :func:`read_folder` gives, with what could not be read."""
     if Path(path).is_dir():
         return read_folder(path, athlete_id, progress)
-    sessions, streams = read_file(path, athlete_id)
-    return sessions, streams, _problems([])
+    name = _shown(Path(path).name)
+    sessions, streams, notes = _load(Path(path), name, athlete_id)
+    return sessions, streams, _problems([(name, note, True) for note in notes])
 
 
 def read_file(
@@ -96,9 +99,16 @@ def read_file(
     Raises
     ------
     DeviceFileError naming the file, the reason and what to do
+
+    Warns
+    -----
+    UserWarning for each part of the file that was left out; :func:`read` returns them in a table
     """
-    path = Path(path)
-    return _load(path, _shown(path.name), athlete_id)
+    name = _shown(Path(path).name)
+    sessions, streams, notes = _load(Path(path), name, athlete_id)
+    for note in notes:
+        warnings.warn(f"{name}: {note}", stacklevel=2)
+    return sessions, streams
 
 
 def read_folder(
@@ -117,7 +127,8 @@ def read_folder(
     -------
     sessions, streams : as from :func:`read_file`, in the order of the files' paths;
         ``session_id`` is the path below the folder
-    problems : columns file, reason; empty where every file was read
+    problems : columns file, reason, and read: False for a file that could not be read, True for
+        one that was, but for the part that the reason names; empty where nothing was left out
 
     Raises
     ------
@@ -135,13 +146,15 @@ def read_folder(
     for done, file in enumerate(files, start=1):
         name = _shown(file.relative_to(folder).as_posix())
         try:
-            loaded.append(_load(file, name, athlete_id))
+            *tables, notes = _load(file, name, athlete_id)
+            loaded.append(tables)
+            problems += [(name, note, True) for note in notes]
         except DeviceFileError as error:
-            problems.append((name, str(error).removeprefix(f"{name}: ")))
+            problems.append((name, str(error).removeprefix(f"{name}: "), False))
         if progress:
             progress(done, len(files), name)
     if not loaded:
-        name, reason = problems[0]
+        name, reason, _ = problems[0]
         none = f"none of its {len(problems)} files can be read"
         what = "its only file cannot be read" if len(problems) == 1 else none
         raise _error(shown, f"{what} ({name}: {reason})", "give other files")
@@ -188,13 +201,13 @@ def same_session(sessions: pd.DataFrame, tolerance_s: float = SAME_START_S) -> p
     return pd.concat([group, kept[columns]], axis=1).reset_index(drop=True)
 
 
-def _candidates(folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
+def _candidates(folder: Path) -> tuple[list[Path], list[tuple[str, str, bool]]]:
     """Device files by suffix, in the order of their paths, and folders that cannot be opened."""
-    closed: list[tuple[str, str]] = []
+    closed: list[tuple[str, str, bool]] = []
 
     def note(error: OSError) -> None:
         name = _shown(Path(error.filename).relative_to(folder).as_posix())
-        closed.append((name, f"cannot be opened ({error.strerror}); allow reading it"))
+        closed.append((name, f"cannot be opened ({error.strerror}); allow reading it", False))
 
     found = []
     for here, below, names in os.walk(folder, onerror=note):
@@ -207,11 +220,12 @@ def _candidates(folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
     return sorted(found, key=lambda file: file.relative_to(folder).as_posix()), closed
 
 
-def _problems(rows: list[tuple[str, str]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["file", "reason"], dtype="str")
+def _problems(rows: list[tuple[str, str, bool]]) -> pd.DataFrame:
+    kinds = {"file": "str", "reason": "str", "read": "bool"}
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
 
 
-def _load(path: Path, name: str, athlete_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _load(path: Path, name: str, athlete_id: str) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     try:
         return assemble(_parse(_content(path), path.suffix.lower()), name, athlete_id)
     except Refusal as refusal:
@@ -258,8 +272,8 @@ def _kind(data: bytes) -> str:
     for begin, what in FOREIGN.items():
         if data.startswith(begin):
             return what
-    encoded = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    text = data[:4096].replace(b"\0", b"") if encoded else data[:4096]
+    head = data[:4096]
+    text = head.replace(b"\0", b"") if utf16(data) else head.rstrip(b"\0")
     if b"\0" in text:
         return "binary data of an unknown kind"
     start = text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
