@@ -53,6 +53,7 @@ style.use()
 # %% tags=["parameters"]
 dataset = "device_files"  # 'device_files' or 'simulated': real files, or one run
 data_dir = ""  # path: folder or zip of your own FIT, TCX, GPX or CSV files
+columns = ""  # text: names in your CSV, such as speed=Velocity(km/h), hr=Puls
 session_id = ""  # name: the session shown; empty is the longest with heart rate
 seed = 0  # 0 to 1000000: which simulated run
 
@@ -61,7 +62,7 @@ check_values("01_collect", globals())
 real = bool(data_dir) or dataset == "device_files"
 folder = Path(data_dir).expanduser() if data_dir else fetch.locate("device_files")
 if real and folder is not None:
-    sessions, streams, problems = devices.read(folder)
+    sessions, streams, problems = devices.read(folder, columns=columns)
     origin = "your own files" if data_dir else "real files"
 else:
     sessions, streams = example_run(seed)

@@ -61,15 +61,22 @@ def refusal(load, name, content):
         ("tcx_decimal_comma.tcx", 9, 31.5, 124.5, 10, ""),
         ("tcx_lap_says_zero_metres.tcx", 9, 27, 124.5, 10, "laps state 0 m, points reach 27 m"),
         ("tcx_times_not_iso.tcx", 9, 27, 124.5, 10, ""),
+        ("csv_excel_serial_time.csv", 9, NAN, 124.5, 10, ""),
     ],
 )
 def test_a_case_gives_its_right_values(name, seconds, metres, bpm, rows, note):
     sessions, streams, notes = read(name)
     row = sessions.iloc[0]
     assert (row["start"], row["duration_s"], len(streams)) == (START, seconds, rows)
-    assert row["distance_m"] == pytest.approx(metres, abs=0.01)
+    assert row["distance_m"] == pytest.approx(metres, abs=0.01, nan_ok=True)
     assert row["hr_mean_bpm"] == pytest.approx(bpm, nan_ok=True)
     assert note in notes and bool(note) == bool(notes)
+
+
+def test_the_line_that_excel_puts_first_is_skipped():
+    sessions, streams, notes = read("csv_excel_sep_line.csv")
+    assert (len(streams), sessions["hr_mean_bpm"].iloc[0], notes) == (10, 124.5, "")
+    assert streams["speed_mps"].tolist() == [3] * 10
 
 
 def test_cadence_counts_what_the_sport_counts():

@@ -70,14 +70,17 @@ class DeviceFileError(UserError):
 
 
 def read(
-    path: str | os.PathLike, athlete_id: str = "unknown", progress: Callable | None = None
+    path: str | os.PathLike,
+    athlete_id: str = "unknown",
+    progress: Callable | None = None,
+    columns: str = "",
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """What :func:`read_file` or :func:`read_folder` gives, with what could not be read."""
     path = Path(path)
     if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()):
-        return read_folder(path, athlete_id, progress)
+        return read_folder(path, athlete_id, progress, columns)
     name = _shown(path.name)
-    sessions, streams, notes = _load(partial(_content, path), name, athlete_id)
+    sessions, streams, notes = _load(partial(_content, path), name, athlete_id, columns)
     return sessions, streams, _problems([(name, note, True) for note in notes])
 
 
@@ -115,7 +118,10 @@ def read_file(
 
 
 def read_folder(
-    path: str | os.PathLike, athlete_id: str = "unknown", progress: Callable | None = None
+    path: str | os.PathLike,
+    athlete_id: str = "unknown",
+    progress: Callable | None = None,
+    columns: str = "",
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Sessions and Streams of every device file below a folder, and the files that failed.
 
@@ -126,6 +132,8 @@ def read_folder(
         ``activities`` are no recordings.
     athlete_id : who wore the device
     progress : called as ``progress(done, total, name)`` after each file, or None
+    columns : what columns of CSV files mean that no table knows, as ``'speed=Velocity(km/h)'``;
+        several pairs are separated by commas
 
     Returns
     -------
@@ -149,7 +157,7 @@ def read_folder(
     loaded = []
     for done, (name, content) in enumerate(files.items(), start=1):
         try:
-            *tables, notes = _load(content, name, athlete_id)
+            *tables, notes = _load(content, name, athlete_id, columns)
             loaded.append(tables)
             problems += [(name, note, True) for note in notes]
         except DeviceFileError as error:
@@ -281,10 +289,10 @@ def _problems(rows: list[tuple[str, str, bool]]) -> pd.DataFrame:
 
 
 def _load(
-    content: Callable[[], bytes], name: str, athlete_id: str
+    content: Callable[[], bytes], name: str, athlete_id: str, columns: str = ""
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     try:
-        return assemble(_parse(content(), packed.suffix_of(name)), name, athlete_id)
+        return assemble(_parse(content(), packed.suffix_of(name), columns), name, athlete_id)
     except Refusal as refusal:
         raise _error(name, refusal.reason, refusal.advice) from None
     except OSError as error:
@@ -306,7 +314,7 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _parse(data: bytes, suffix: str) -> list[Recording]:
+def _parse(data: bytes, suffix: str, columns: str = "") -> list[Recording]:
     if data.startswith(packed.GZIP):
         data = packed.gunzip(data)
     if suffix == ".zip":
@@ -319,7 +327,7 @@ def _parse(data: bytes, suffix: str) -> list[Recording]:
     if kind == "XML" and expected in ("TCX", "GPX"):
         return read_xml(data, expected)
     if kind == "text" and expected == "CSV":
-        return read_csv(data)
+        return read_csv(data, columns)
     advice = "rename it to .fit" if kind == "FIT" else "give the device's own file"
     raise Refusal(f"it holds {kind}, not {expected}", advice)
 

@@ -54,6 +54,8 @@ def to_numbers(texts: pd.Series, mark: str = ".") -> pd.Series:
     texts : Series of str
     mark : the decimal mark where the column itself does not show it
     """
+    if mark == "." and not texts.str.contains(",", regex=False).any():
+        return pd.to_numeric(texts, errors="coerce").astype("float64")
     mark = decimal_mark(texts) or mark
     other = "," if mark == "." else "."
     grouped = texts.str.fullmatch(rf"[-+]?\d{{1,3}}(?:\{other}\d{{3}})+(?:\{mark}\d+)?")
