@@ -156,9 +156,8 @@ def fetch(name: str, progress: net.Progress | None = None) -> Path:
 
 def _download_home() -> Path:
     home = data_home()
-    there = next(path for path in (home, *home.parents) if path.exists())
     # The mode is asked too: the superuser may write anywhere, and should not.
-    writable = there.is_dir() and os.access(there, os.W_OK) and there.stat().st_mode & 0o222
+    writable = os.access(home, os.W_OK) and home.stat().st_mode & 0o222
     return home if writable else cache_home()
 
 
