@@ -161,7 +161,12 @@ def alone(folder: Path, say: Callable[[str], None], busy: str) -> Iterator[None]
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Give an error of the disk that names no file (a full one does not) the name of ``path``."""
+    """Name ``path`` in an error of the disk that names no file, as a full one's does not.
+
+    Raises
+    ------
+    OSError, the same with a file name
+    """
     try:
         yield
     except OSError as error:
