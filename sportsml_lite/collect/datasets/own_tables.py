@@ -258,6 +258,12 @@ def _misfits(paths: dict, sessions, athletes, streams) -> list[str]:
         if frame is not None:
             twice = frame[key].duplicated() & frame[key].notna()
             faults += _in_rows(paths[table], twice, _cell(frame[key], "stands twice; keep one"))
+    if sessions is not None:
+        none = sessions["duration_s"] == 0
+        say = _cell(
+            sessions["duration_s"], "is no length of a session; leave it empty where unknown"
+        )
+        faults += _in_rows(paths["sessions"], none, say)
     for table, frame, key, owners, where in (
         ("sessions", sessions, "athlete_id", athletes, "athletes"),
         ("streams", streams, "session_id", sessions, "sessions"),
