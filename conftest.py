@@ -41,7 +41,11 @@ def root() -> Path:
 
 def pytest_sessionstart(session):
     """The checked numbers of chapter 1 come from the real examples: fetch them once."""
-    if not hasattr(session.config, "workerinput") and fetch.locate("device_files") is None:
+    try:
+        here = fetch.locate("device_files")
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
+    if not hasattr(session.config, "workerinput") and here is None:
         try:
             fetch.fetch("device_files")
         except UserError as error:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import importlib.util
+import os
+import shutil
 import sys
 
 import click
 
-from sportsml_lite.errors import UserError
+from sportsml_lite.errors import Failed, UserError
 
 
 class _Failure(click.ClickException):
@@ -17,22 +19,43 @@ class _Failure(click.ClickException):
         self.exit_code = exit_code
 
 
-@contextlib.contextmanager
-def _plain_errors():
+class _PlainErrors(click.Group):
     """One message instead of a traceback: exit code 2 for the reader's mistake, 1 for a failure."""
-    from sportsml_lite.publish.runs import Failed
 
+    def invoke(self, ctx):
+        try:
+            _check_working_directory()
+            return super().invoke(ctx)
+        except UserError as error:
+            raise _Failure(str(error), 2) from None
+        except Failed as error:
+            raise _Failure(str(error), 1) from None
+        except SyntaxError as error:  # in a module of the package that the reader has edited
+            where = f"{error.filename}, line {error.lineno}"
+            raise _Failure(f"{where}: {error.msg}; correct it", 2) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read our output has left: click ends quietly
+                raise
+            raise _Failure(_of_disk(error), 2) from None
+
+
+def _of_disk(error: OSError) -> str:
+    """Path and reason in a line; copying a folder lists every file that it could not write."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        _, path, reason = error.args[0][0]
+        return f"{path}: {reason}"
+    return f"{error.filename}: {error.strerror or error}"
+
+
+def _check_working_directory() -> None:
     try:
-        yield
-    except UserError as error:
-        raise _Failure(str(error), 2) from None
-    except Failed as error:
-        raise _Failure(str(error), 1) from None
-    except OSError as error:
-        raise _Failure(f"{error.filename}: {error.strerror or error}", 2) from None
+        os.getcwd()
+    except FileNotFoundError:
+        where = os.environ.get("PWD", "the working directory")
+        raise UserError(f"{where}: this folder was deleted; change into another one") from None
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_PlainErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sportsml_lite", prog_name="sportsml")
 def main():
     """Machine learning for athlete training: run its chapters, build its book."""
@@ -44,8 +67,7 @@ def params(chapter):
     """List the parameters of CHAPTER (8, 08_distil or 08_lab) with defaults, units and ranges."""
     from sportsml_lite.publish.chapters import find
 
-    with _plain_errors():
-        rows = [(p.name, repr(p.default), p.comment) for p in find(chapter).parameters().values()]
+    rows = [(p.name, repr(p.default), p.comment) for p in find(chapter).parameters().values()]
     widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
     for name, default, comment in rows:
         click.echo(f"{name:<{widths[0]}}  {default:<{widths[1]}}  {comment}")
@@ -67,18 +89,17 @@ def run(chapter, given, page):
     from sportsml_lite.publish import runs
     from sportsml_lite.publish.chapters import find
 
-    with _plain_errors():
-        chosen = find(chapter)
-        folder = runs.run(chosen, dict(given), progress=sys.stderr.isatty())
-        for name, value in runs.read_record(folder)["numbers"].items():
-            click.echo(f"  {name} = {value}")
-        click.echo(f"notebook: {folder / chosen.name}.ipynb")
-        if page and importlib.util.find_spec("jupyter_book") is None:
-            click.echo("page:     none; pages need the extra 'book' (README)")
-        elif page:
-            from sportsml_lite.publish import book
+    chosen = find(chapter)
+    folder = runs.run(chosen, dict(given), progress=sys.stderr.isatty(), say=click.echo)
+    for name, value in runs.read_record(folder)["numbers"].items():
+        click.echo(f"  {name} = {value}")
+    click.echo(f"notebook: {folder / chosen.name}.ipynb")
+    if page and importlib.util.find_spec("jupyter_book") is None:
+        click.echo("page:     none; pages need the extra 'book' (README)")
+    elif page:
+        from sportsml_lite.publish import book
 
-            click.echo(f"page:     {book.run_page(folder, chosen)}")
+        click.echo(f"page:     {book.run_page(folder, chosen, click.echo)}")
 
 
 @main.command()
@@ -86,9 +107,8 @@ def book():
     """Build the book: execute the chapters that changed, then write the site."""
     from sportsml_lite.publish import book as build
 
-    with _plain_errors():
-        click.echo("Building the book: executing what changed, then writing the pages.")
-        build.build(click.echo)
+    click.echo("Building the book: executing what changed, then writing the pages.")
+    build.build(click.echo)
 
 
 @main.command()
@@ -97,8 +117,7 @@ def pairs(diff):
     """Write each .ipynb anew from its .py, with freshly checked numbers."""
     from sportsml_lite.publish import book as build
 
-    with _plain_errors():
-        (build.show_changed_numbers if diff else build.update_pairs)(click.echo)
+    (build.show_changed_numbers if diff else build.update_pairs)(click.echo)
 
 
 @main.command()
@@ -107,14 +126,13 @@ def fetch(names):
     """Fetch public data sets from their original homes; without NAME, list them."""
     from sportsml_lite.collect import fetch as source
 
-    with _plain_errors():
-        if not names:
-            for name in source.ORIGINS:
-                state = "here" if source.locate(name) else "not here"
-                click.echo(f"{name:<14} {state:<9} {source.ORIGINS[name].what}")
-        for name in names:
-            click.echo(source.notice(name))
-            click.echo(f"{name}: {source.fetch(name, progress=_bar(name))}")
+    if not names:
+        for name in source.ORIGINS:
+            state = "here" if source.locate(name) else "not here"
+            click.echo(f"{name:<14} {state:<9} {source.ORIGINS[name].what}")
+    for name in names:
+        click.echo(source.notice(name))
+        click.echo(f"{name}: {source.fetch(name, progress=_bar(name))}")
 
 
 @main.group("results")
@@ -127,9 +145,8 @@ def list_results():
     """List the accepted tables, and mark what has changed since."""
     from sportsml_lite.publish import results
 
-    with _plain_errors():
-        for line in results.lines():
-            click.echo(line)
+    for line in results.lines():
+        click.echo(line)
 
 
 @results_group.command()
@@ -139,9 +156,8 @@ def show(study, dataset):
     """Show STUDY on DATASET: every arm's mean and gain: sportsml results show distil swimming."""
     from sportsml_lite.publish import results
 
-    with _plain_errors():
-        for line in results.shown(study, dataset):
-            click.echo(line)
+    for line in results.shown(study, dataset):
+        click.echo(line)
 
 
 @results_group.command()
@@ -150,8 +166,7 @@ def accept(run_folder):
     """Accept the table of RUN, a folder that `sportsml run` printed, into results/."""
     from sportsml_lite.publish import results
 
-    with _plain_errors():
-        click.echo(f"accepted: {results.accept(run_folder)}")
+    click.echo(f"accepted: {results.accept(run_folder)}")
 
 
 @results_group.command()
@@ -165,8 +180,7 @@ def redo(study, dataset, workers):
     """
     from sportsml_lite.publish import results
 
-    with _plain_errors():
-        results.redo(study, dataset, workers, click.echo)
+    results.redo(study, dataset, workers, click.echo)
 
 
 @results_group.command()
@@ -176,8 +190,7 @@ def verify(study, dataset):
     """Redo a sample of each table whose data are here, and compare: all, or STUDY [DATASET]."""
     from sportsml_lite.publish import results
 
-    with _plain_errors():
-        results.verify(study, dataset, click.echo)
+    results.verify(study, dataset, click.echo)
 
 
 def _bar(name: str):
@@ -197,9 +210,8 @@ def doctor():
     """Check this computer: Python, libraries, data, browser; say what to do about each."""
     from sportsml_lite.publish import doctor as checks
 
-    with _plain_errors():
-        failed = False
-        for good, what, advice in checks.examine():
-            click.echo(f"{'ok ' if good else '-- '} {what}{'' if good else f': {advice}'}")
-            failed |= not good and advice.startswith("needed")
+    failed = False
+    for good, what, advice in checks.examine():
+        click.echo(f"{'ok ' if good else '-- '} {what}{'' if good else f': {advice}'}")
+        failed |= not good and advice.startswith("needed")
     sys.exit(1 if failed else 0)

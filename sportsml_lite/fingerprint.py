@@ -207,7 +207,7 @@ def _outside(node: ast.Import | ast.ImportFrom) -> set[str]:
 @cache
 def _scope(module: str) -> _Scope:
     path = _file(module)
-    tree = _strip(ast.parse(path.read_text(encoding="utf-8")))
+    tree = _strip(ast.parse(path.read_text(encoding="utf-8"), str(path)))
     return _Scope.of(tree, module)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.errors import UserError
+from sportsml_lite.errors import UserError, listed
 
 TIME = "datetime64[us, UTC]"
 
@@ -157,6 +157,17 @@ def validate(frame: pd.DataFrame, table: str, where: str) -> pd.DataFrame:
     ------
     UserError naming ``where``, the column, the first bad row and the allowed range
     """
+    found = problems(frame, table, where)
+    if found:
+        raise UserError(listed(found))
+    return frame
+
+
+def problems(frame: pd.DataFrame, table: str, where: str) -> list[str]:
+    """What breaks the contract, a line a column and kind of fault; see :func:`validate`.
+
+    Each names the first bad row, as the frame's index counts and calls it, and how many more.
+    """
     import pandera.pandas as pa
 
     checks = {}
@@ -170,28 +181,34 @@ def validate(frame: pd.DataFrame, table: str, where: str) -> pd.DataFrame:
             c.dtype, limits, nullable=c.nullable, required=c.required, unique=False
         )
     try:
-        return pa.DataFrameSchema(checks).validate(frame, lazy=True)
+        pa.DataFrameSchema(checks).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
-        raise UserError(_explain(error.failure_cases.iloc[0], table, where)) from None
+        cases = error.failure_cases
+        column = cases["column"].where(cases["column"].isin(list(checks)), cases["failure_case"])
+        kinds = cases.groupby([column, cases["check"]], sort=False)
+        kind = frame.index.name or "row"
+        return [_explain(own.iloc[0], len(own) - 1, kind, table, where) for _, own in kinds]
+    return []
 
 
-def _explain(case: pd.Series, table: str, where: str) -> str:
+def _explain(case: pd.Series, more: int, kind: str, table: str, where: str) -> str:
     known = columns(table)
     column = case["column"] if case["column"] in known else case["failure_case"]
     if case["check"] == "column_in_dataframe":
         return f"{where}: column {column!r} is missing; add it, empty where nothing was measured"
     c = known[column]
-    row = "" if pd.isna(case["index"]) else f", row {case['index']}"
+    row = "" if pd.isna(case["index"]) else f", {kind} {case['index']}"
+    others = f" ({more} more such {kind}{'s' * (more > 1)})" if more else ""
     if str(case["check"]).startswith("dtype"):
         return f"{where}: column {column!r} holds {case['failure_case']}, expected {c.dtype}"
     if case["check"] == "not_nullable":
-        return f"{where}{row}: column {column!r} is empty; every row needs it ({c.meaning})"
+        return f"{where}{row}: column {column!r} is empty; every row needs it ({c.meaning}){others}"
     span = (
         f"{'-∞' if c.low is None else f'{c.low:g}'} to {'∞' if c.high is None else f'{c.high:g}'}"
     )
     return (
         f"{where}{row}: {column} = {case['failure_case']} {c.unit} is outside {span}; "
-        "correct it or leave it empty"
+        f"correct it or leave it empty{others}"
     )
 
 

@@ -2,8 +2,11 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -209,3 +212,32 @@ def test_nothing_changed_is_seen_without_understanding_code(root):
     state, *modules = done.stdout.split()
     assert state == book._state(root)
     assert not {"numpy", "pandas", "torch", "matplotlib"} & set(modules)
+
+
+BUILDER = """
+import subprocess, sys
+from pathlib import Path
+from sportsml_lite.publish import book
+log = Path(sys.argv[1])
+child = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait()"
+grandchild = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+with log.open("w") as stream:
+    book._run_to_its_end([sys.executable, "-c", child, grandchild], stream, log.parent)
+"""
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGTERM, signal.SIGINT])
+def test_a_build_that_is_stopped_leaves_nothing_running(tmp_path, signal_):
+    log = tmp_path / "log"
+    building = subprocess.Popen([sys.executable, "-c", BUILDER, str(log)], stderr=subprocess.PIPE)
+    while not (log.is_file() and log.read_text().endswith("\n")):
+        assert building.poll() is None
+        time.sleep(0.05)
+    building.send_signal(signal_)
+    building.communicate(timeout=20)
+    status = Path(f"/proc/{log.read_text().strip()}/stat")
+    for _ in range(100):  # a killed process is gone, or a zombie until somebody looks
+        if not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail("a process of the build is still running")

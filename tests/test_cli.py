@@ -1,12 +1,18 @@
 """Commands as a reader types them: what works, and every typical mistake in one line."""
 
+import errno
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from sportsml_lite.cli import main
+from sportsml_lite.publish import chapters
 
 SPORTSML = Path(sys.executable).with_name("sportsml")
 
@@ -107,3 +113,61 @@ def test_an_accepted_table_is_shown_and_comes_out_again():
     done = sportsml("results", "verify", "effect", "simulated")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "effect simulated: holds" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["run", "01"], ["run", "02", "-p", "dataset", "pmdata"], ["fetch"], ["fetch", "actes"]],
+)
+def test_a_data_home_that_is_not_there_is_named(words, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPORTSML_DATA", str(tmp_path / "nowhere"))
+    done = sportsml(*words)
+    assert (done.returncode, done.stdout.count("not here")) == (2, 0)
+    assert f"SPORTSML_DATA = '{tmp_path / 'nowhere'}' names no folder" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_doctor_names_a_data_home_that_is_not_there(monkeypatch):
+    monkeypatch.setenv("SPORTSML_DATA", "/nowhere")
+    done = sportsml("doctor")
+    assert done.returncode == 1
+    assert "needed: SPORTSML_DATA = '/nowhere' names no folder" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["params", "01"], ["run", "03"], ["fetch"], ["results", "list"]])
+def test_a_working_directory_that_was_deleted_is_named(words, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
+    command = ["sh", "-c", script, "sh", str(gone), str(SPORTSML), *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"{gone}: this folder was deleted" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def _refused(monkeypatch, error):
+    """What the command says when chapters cannot be listed because of ``error``."""
+
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(chapters, "chapters", broken)
+    done = CliRunner().invoke(main, ["params", "01"])
+    assert done.exit_code == 2
+    return done.output
+
+
+def test_errors_of_the_disk_are_one_short_line(monkeypatch):
+    full = OSError(errno.ENOSPC, "No space left on device", "runs/x")
+    assert _refused(monkeypatch, full) == "Error: runs/x: No space left on device\n"
+    copies = [("a", f"stage/{i}", "[Errno 28] No space left on device") for i in range(99)]
+    line = "Error: stage/0: [Errno 28] No space left on device\n"
+    assert _refused(monkeypatch, shutil.Error(copies)) == line
+
+
+def test_a_module_that_is_no_python_is_named_by_file_and_line(monkeypatch):
+    broken = SyntaxError("'(' was never closed", ("losses.py", 7, 3, "f("))
+    assert _refused(monkeypatch, broken) == (
+        "Error: losses.py, line 7: '(' was never closed; correct it\n"
+    )

@@ -318,15 +318,19 @@ def test_fetch_never_overwrites_a_folder(homes):
     assert (homes[0] / "actes" / "mine.txt").read_text() == "keep"
 
 
-@pytest.mark.parametrize("kind", ["read-only", "a file"])
-def test_fetch_uses_the_cache_where_the_data_folder_cannot_be_written(
-    server, homes, monkeypatch, kind
-):
+@pytest.mark.parametrize("kind", ["a file", "nothing"])
+def test_a_data_home_that_is_no_folder_is_named_and_nothing_is_made(homes, kind):
+    homes[0].rmdir()
     if kind == "a file":
-        homes[0].rmdir()
         homes[0].write_text("")
-    else:
-        homes[0].chmod(0o555)
+    for ask in (fetch.fetch, fetch.locate):
+        with pytest.raises(UserError, match=r"SPORTSML_DATA = '.*data' names no folder"):
+            ask("actes")
+    assert not homes[0].is_dir()
+
+
+def test_fetch_uses_the_cache_where_the_data_folder_cannot_be_written(server, homes, monkeypatch):
+    homes[0].chmod(0o555)
     monkeypatch.setitem(origins.ORIGINS, "actes", _two_files(server))
     assert fetch.fetch("actes") == homes[1] / "actes" == fetch.locate("actes")
 

@@ -57,6 +57,11 @@ FEATURES = (
     _feature("sessions_before", "", "earlier sessions on record"),
 )
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+_TRIMP = "hr_mean_bpm and duration_s of the session, hr_rest_bpm and sex of the athlete"
+NEEDS = {
+    "trimp": _TRIMP,
+    "trimp_ratio": f"{_TRIMP}, and an earlier session of the same athlete: a start before this one",
+}
 
 _SPORTS = {
     "is_run": r"\brun|treadmill|jog",
@@ -99,13 +104,29 @@ class Table:
         names = tuple(name for name, keep in zip(self.names, some, strict=True) if keep)
         return replace(self, X=self.X[:, some], names=names)
 
+    def varied(self) -> Table:
+        """Itself, if its target is not the same number in every session.
+
+        Raises
+        ------
+        UserError naming the number: there would be nothing to predict
+        """
+        if len(self) > 1 and (self.y == self.y[0]).all():
+            raise UserError(
+                f"sessions: {self.target!r} is {self.y[0]:g} in all {len(self)} that have it, so "
+                "there is nothing to predict; give a target that varies"
+            )
+        return self
+
     def column(self, name: str) -> np.ndarray:
         """One feature, (N,).
 
         Raises
         ------
-        UserError naming the features that there are
+        UserError naming the features that there are, or what this one is made of
         """
+        if name in NEEDS and name not in self.names:
+            raise UserError(f"no training session has {name!r}: it needs {NEEDS[name]}")
         if name not in self.names:
             raise UserError(f"no feature {name!r}: choose one of {', '.join(self.names)}")
         return self.X[:, self.names.index(name)]

@@ -45,7 +45,8 @@ class TrainingHistory:
         """
         if sessions["start"].isna().any():
             row = sessions["start"].isna().idxmax()
-            raise UserError(f"sessions, row {row}: no start; every session needs one")
+            name = sessions["session_id"][row] if "session_id" in sessions else f"row {row}"
+            raise UserError(f"sessions: {name!r} has no start; every session needs one")
         athlete = pd.factorize(sessions["athlete_id"])[0]
         start = (sessions["start"] - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(milliseconds=1)
         start = start.to_numpy(dtype=np.int64)

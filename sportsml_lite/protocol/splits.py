@@ -104,7 +104,7 @@ def fold_athletes(
     if folds < 3:
         raise UserError(f"folds = {folds}: give at least 3, so that training outweighs testing")
     names = _ordered(athlete, f"fold:{seed}")
-    _need(names, folds, f"{folds} folds", "take fewer folds or leave_one_out")
+    _need(names, folds, f"{folds} folds", "give more athletes (leave_one_out needs three)")
     return [_held_out(names, names[i::folds], f"fold {i}:{seed}") for i in range(folds)]
 
 

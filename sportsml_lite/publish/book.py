@@ -10,19 +10,29 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import IO
 
-from sportsml_lite.errors import UserError
+from sportsml_lite.errors import Failed, UserError
 from sportsml_lite.paths import project_root
 from sportsml_lite.publish.chapters import Chapter, chapters, pair_text
 from sportsml_lite.publish.exercises import exercise_notebook
 from sportsml_lite.publish.record import recorded
-from sportsml_lite.publish.runs import Failed, dependencies, execute, key, write_atomically
+from sportsml_lite.publish.runs import (
+    alone,
+    dependencies,
+    execute,
+    key,
+    naming,
+    write_atomically,
+)
 
 Say = Callable[[str], None]
 BUILDER = ("book.py", "exercises.py", "record.py")  # what a page depends on, beside its sources
@@ -174,16 +184,45 @@ def build_site(root: Path, source: Path, out: Path, strict: bool) -> Path:
     command += ["--config", str(source / "_config.yml"), "--toc", str(source / "book" / "_toc.yml")]
     command += ["--path-output", str(out), *(["-W", "--keep-going", "-n"] if strict else [])]
     with log.open("w", encoding="utf-8") as stream:
-        done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, cwd=source)
+        code = _run_to_its_end(command, stream, source)
     text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
     told = [line for line in text.splitlines() if re.search(r"WARNING|ERROR", line)]
     html = out / "_build" / "html"
     missing = [p for p in pages(source) if not (html / p).is_file()]
-    if done.returncode or missing:
+    if code or missing:
         why = told or text.splitlines()[-15:]
         lost = [f"no page was written for {page}" for page in missing]
         raise Failed("\n".join(["Jupyter Book could not build the site:", *lost, *why]))
     return html / "index.html"
+
+
+def _run_to_its_end(command: list[str], log: IO[str], folder: Path) -> int:
+    """Run a command and return its exit code; if we are stopped, it and its children end too."""
+    process = None
+    with _terminated_as_interrupted():
+        try:
+            process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True
+            )
+            return process.wait()
+        finally:
+            if process and process.poll() is None:
+                end = getattr(os, "killpg", os.kill)  # Windows has no groups
+                end(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+                process.wait()
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, too, runs what stands in ``finally``; only the main thread may ask for it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def pages(source: Path) -> list[str]:
@@ -197,26 +236,9 @@ def pages(source: Path) -> list[str]:
 
 def build(say: Say) -> Path:
     """Execute what changed and build the site; return its first page."""
-    with _alone(project_root(), say):
-        return _build(project_root(), say)
-
-
-@contextlib.contextmanager
-def _alone(root: Path, say: Say) -> Iterator[None]:
-    """Two builds in one folder would write the same files: the second waits."""
-    from filelock import FileLock, Timeout
-
-    (root / "_build").mkdir(exist_ok=True)
-    lock = FileLock(root / "_build" / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say("  another build is under way here; waiting for it ...")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    root = project_root()
+    with naming(root / "_build"), alone(root / "_build", say, "another build is under way here"):
+        return _build(root, say)
 
 
 def _build(root: Path, say: Say) -> Path:
@@ -311,7 +333,7 @@ def _ensure_device_files(say: Say) -> None:
             say(f"  {error}\n  chapter 1 opens a simulated run instead")
 
 
-def run_page(folder: Path, chapter: Chapter) -> Path:
+def run_page(folder: Path, chapter: Chapter, say: Say = print) -> Path:
     """The page of one run, in the book's own dress: ``<run>/_build/html/notebooks/<chapter>.html``.
 
     Other chapters are taken as last built, so that the page's links work.
@@ -320,9 +342,11 @@ def run_page(folder: Path, chapter: Chapter) -> Path:
     paths = {c.name: executed_path(root, c) for c in chapters(root)}
     executed = {name: path for name, path in paths.items() if path.is_file()}
     executed[chapter.name] = folder / f"{chapter.name}.ipynb"
-    stage(root, folder / "_build" / "stage", executed)
-    build_site(root, folder / "_build" / "stage", folder, strict=False)
-    shutil.rmtree(folder / "_build" / "stage")
+    made = folder / "_build"
+    with naming(made), alone(made, say, "the page of this run is being written"):
+        stage(root, made / "stage", executed)
+        build_site(root, made / "stage", folder, strict=False)
+        shutil.rmtree(made / "stage")
     return folder / "_build" / "html" / "notebooks" / f"{chapter.name}.html"
 
 

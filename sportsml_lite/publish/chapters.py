@@ -129,12 +129,23 @@ class Chapter:
         """The code of all cells, without Jupyter's own commands (``%`` and ``!``)."""
         cells = self.notebook().cells
         code = "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
-        return re.sub(r"^\s*[%!].*$", "", code, flags=re.M)
+        return _without_commands(code)
 
     def notebook(self):
-        """The source as a notebook without outputs (``nbformat.NotebookNode``)."""
+        """The source as a notebook without outputs (``nbformat.NotebookNode``).
+
+        Raises
+        ------
+        UserError naming the line of what is no Python
+        """
         import jupytext
 
+        try:
+            # Blank lines for Jupyter's commands: the other lines keep their numbers.
+            ast.parse(_without_commands(self.source.read_text(encoding="utf-8")))
+        except SyntaxError as error:
+            where = f"{self.source}, line {error.lineno}"
+            raise UserError(f"{where}: {error.msg}; correct it") from None
         return jupytext.read(self.source)
 
     def parameters(self) -> dict[str, Parameter]:
@@ -148,6 +159,10 @@ class Chapter:
             if "parameters" in cell.metadata.get("tags", []):
                 return _read_parameters(cell.source, self.source.name)
         raise UserError(f"{self.source.name}: no cell is tagged 'parameters'")
+
+
+def _without_commands(code: str) -> str:
+    return re.sub(r"^[ \t]*[%!].*$", "", code, flags=re.M)
 
 
 def _read_parameters(code: str, where: str) -> dict[str, Parameter]:

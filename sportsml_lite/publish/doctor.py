@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 
+from sportsml_lite.errors import UserError
 from sportsml_lite.paths import project_root
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -32,14 +33,12 @@ def examine() -> Iterator[tuple[bool, str, str]]:
         f"browser {browser or '(none)'}",
         "page tests skip; install Chromium or set CHROMIUM to one",
     )
-    home = os.environ.get("SPORTSML_DATA", "")
-    known = [name for name in fetch.ORIGINS if fetch.locate(name)]
-    yield (
-        not home or os.path.isdir(home),
-        f"SPORTSML_DATA {home or '(not set)'}",
-        "needed: it names a folder that does not exist",
-    )
-    yield bool(known), f"data sets here: {', '.join(known) or 'none'}", "sportsml fetch NAME"
+    try:
+        known = ", ".join(name for name in fetch.ORIGINS if fetch.locate(name))
+        yield True, f"SPORTSML_DATA {os.environ.get('SPORTSML_DATA') or '(not set)'}", ""
+        yield bool(known), f"data sets here: {known or 'none'}", "sportsml fetch NAME"
+    except UserError as error:
+        yield False, "SPORTSML_DATA", f"needed: {error}"
     root = project_root()
     yield os.access(root, os.W_OK), "the book's folder is writable", f"needed: write to {root}"
 

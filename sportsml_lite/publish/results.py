@@ -6,8 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sportsml_lite.errors import UserError
-from sportsml_lite.publish.runs import Failed
+from sportsml_lite.errors import Failed, UserError
 
 Say = Callable[[str], None]
 NAMED = 3  # changes that a line names; the rest is counted

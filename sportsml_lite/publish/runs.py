@@ -8,10 +8,10 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from sportsml_lite.errors import UserError
+from sportsml_lite.errors import Failed, UserError
 from sportsml_lite.paths import project_root
 from sportsml_lite.publish.chapters import Chapter, check
 from sportsml_lite.publish.record import record, recorded
@@ -69,10 +69,6 @@ def _sha256(data: bytes) -> str:
 # --- running -------------------------------------------------------------------------------------
 
 
-class Failed(Exception):
-    """A chapter or the book broke; the message says where, why, and where the copy lies."""
-
-
 def execute(chapter: Chapter, values: dict[str, object], output: Path, progress: bool) -> None:
     """Execute a chapter with papermill into ``output``, which is kept also on failure.
 
@@ -106,12 +102,18 @@ def execute(chapter: Chapter, values: dict[str, object], output: Path, progress:
         raise Failed(f"{chapter.name} stopped: {error}\nexecuted so far: {output}") from None
 
 
-def run(chapter: Chapter, given: dict[str, str], progress: bool = False) -> Path:
+def run(
+    chapter: Chapter,
+    given: dict[str, str],
+    progress: bool = False,
+    say: Callable[[str], None] = print,
+) -> Path:
     """Run a chapter with other parameters; return the folder of the run.
 
     The folder ``runs/<chapter>/<key>`` holds ``<chapter>.ipynb`` (executed) and ``record.json``:
     parameters, recorded numbers, and everything they depend on. A lab that recomputes its study
-    leaves ``scores.parquet`` there, too.
+    leaves ``scores.parquet`` there, too. A run that stops midway leaves the last whole one as it
+    was, and ``<chapter>.unfinished.ipynb`` beside it.
     """
     import nbformat
 
@@ -119,13 +121,58 @@ def run(chapter: Chapter, given: dict[str, str], progress: bool = False) -> Path
     inputs = dependencies(chapter, values)
     folder = project_root() / "runs" / chapter.name / key(inputs)
     output = folder / f"{chapter.name}.ipynb"
-    with _run_dir(folder):
-        execute(chapter, values, output, progress)
-    notebook = nbformat.read(output, as_version=4)
-    numbers = {name: None if n != n else n for name, n in recorded(notebook).items()}  # no NaN
-    summary = {"chapter": chapter.name, "parameters": values, "numbers": numbers}
-    write_atomically(folder / "record.json", json.dumps(summary | {"inputs": inputs}, indent=1))
+    part = folder / f"{chapter.name}.unfinished.ipynb"
+    with naming(folder), alone(folder, say, "the same run is under way"):
+        with _run_dir(folder):
+            execute(chapter, values, part, progress)
+        notebook = nbformat.read(part, as_version=4)
+        numbers = {name: None if n != n else n for name, n in recorded(notebook).items()}  # no NaN
+        summary = {"chapter": chapter.name, "parameters": values, "numbers": numbers}
+        record_file = folder / "record.json"
+        record_file.unlink(missing_ok=True)  # a record always belongs to the notebook beside it
+        os.replace(part, output)
+        write_atomically(record_file, json.dumps(summary | {"inputs": inputs}, indent=1))
     return folder
+
+
+@contextlib.contextmanager
+def alone(folder: Path, say: Callable[[str], None], busy: str) -> Iterator[None]:
+    """Two processes in one folder would write the same files: the second says so and waits.
+
+    Parameters
+    ----------
+    folder : is made where it is not there
+    busy : what to say is under way in it
+    """
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(f"  {busy}; waiting for it ...")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name ``path`` in an error of the disk that names no file, as a full one's does not.
+
+    Raises
+    ------
+    OSError, the same with a file name
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
 
 
 @contextlib.contextmanager

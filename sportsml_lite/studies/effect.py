@@ -147,7 +147,7 @@ def load(options: Options) -> Data:
     # A training that PMData knows from a report alone has no heart rate, and may stand twice.
     sessions = found.sessions[found.sessions["source"] != "pmdata/pmsys"].reset_index(drop=True)
     targets = ("effect",) if sessions["effect"].notna().any() else ("rpe", "srpe")
-    tables = {t: prepare.session_table(sessions, found.athletes, t) for t in targets}
+    tables = {t: prepare.session_table(sessions, found.athletes, t).varied() for t in targets}
     return Data(tables, found.athletes, sessions, alone=options.full)
 
 

@@ -295,7 +295,7 @@ def _sessions(sessions, athletes, clean: pd.Series | None) -> Rows:
     target = "effect" if sessions["effect"].notna().any() else "rpe"
     # A training that PMData knows from a report alone has no heart rate, and may stand twice.
     sessions = sessions[sessions["source"] != "pmdata/pmsys"].reset_index(drop=True)
-    table = prepare.session_table(sessions, athletes, target)
+    table = prepare.session_table(sessions, athletes, target).varied()
     table = table.known(np.ones(len(table), bool))
     floor = None if clean is None else clean.loc[table.session].to_numpy()
     return Rows(table.X, table.y, np.asarray(table.athlete, str), floor, target)

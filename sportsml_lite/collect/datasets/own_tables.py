@@ -3,124 +3,289 @@
 from __future__ import annotations
 
 import csv
+import difflib
+import io
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
 from sportsml_lite.collect.datasets import dataset
 from sportsml_lite.collect.datasets.dataset import DataSet, Dropped
 from sportsml_lite.collect.formats.recording import utc_times
-from sportsml_lite.errors import UserError
+from sportsml_lite.errors import UserError, listed
+
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+YEARS = (1970, 2100)  # of a start: others are a slip
+TABLES = {"sessions": "a session", "athletes": "an athlete", "streams": "a second"}
 
 
 def load_tables(folder: Path | str) -> DataSet:
     """``sessions``, and where they are there ``athletes`` and ``streams``, as CSV or Parquet files.
 
     Columns, units and ranges are those of :mod:`sportsml_lite.schema`; an optional column may be
-    absent, an empty cell is missing, further columns are kept. Without a file of athletes nothing
-    is known of them but their names.
+    absent, an empty cell is missing, as is a heart rate of 0. Further columns are kept, and named
+    in ``dropped``, since nothing reads them. Commas, semicolons or tabs separate; where commas do
+    not, they mark decimals. An ordered category ``label`` (Parquet) keeps its order. Without a file
+    of athletes nothing is known of them but their names. The order of rows does not matter:
+    sessions are sorted by athlete, start and name, seconds by session and time.
 
     Raises
     ------
-    UserError naming file, row and column for what the contract does not allow, and for names that
-    do not fit together
+    UserError listing what the contract does not allow, each with file, line and column
     """
-    root, dropped = Path(folder), Dropped()
-    sessions = _table(root, "sessions", dropped)
-    if sessions is None:
+    root, dropped, faults = Path(folder).resolve(), Dropped(), []
+    paths = {table: _path(root, table) for table in TABLES}
+    if paths["sessions"] is None:
         raise UserError(
             f"{root}: holds no sessions.csv or sessions.parquet; add one, a row a session"
         )
-    athletes, streams = (_table(root, name, dropped) for name in ("athletes", "streams"))
+    read = {t: _table(path, t, dropped, faults) for t, path in paths.items() if path}
+    sessions, athletes, streams = (read.get(table) for table in TABLES)
+    faults += _misfits(paths, sessions, athletes, streams)
+    if faults:
+        raise UserError(listed(faults))
     if athletes is None:
-        athletes = dataset.athletes(sorted(sessions["athlete_id"].unique()))
+        athletes = dataset.athletes(sessions["athlete_id"].unique())
     if streams is None:
         streams = dataset.empty("streams")
-    _check_unique(athletes, "athlete_id", root / "athletes")
-    _check_unique(sessions, "session_id", root / "sessions")
-    _check_known(sessions, "athlete_id", athletes, root / "sessions", "athletes")
-    _check_known(streams, "session_id", sessions, root / "streams", "sessions")
+    order = ["athlete_id", "start", "session_id"]
+    sessions = sessions.sort_values(order, ignore_index=True)
+    athletes = athletes.sort_values("athlete_id", ignore_index=True)
+    turn = pd.Index(sessions["session_id"]).get_indexer(streams["session_id"])
+    streams = streams.iloc[np.lexsort((streams["t_s"], turn))].reset_index(drop=True)
     return DataSet(root.name, athletes, sessions, streams, dropped=dropped.table())
 
 
-def _table(root: Path, table: str, dropped: Dropped) -> pd.DataFrame | None:
-    """One table, checked against the contract; None where there is no file."""
+def _path(root: Path, table: str) -> Path | None:
     paths = [root / f"{table}{suffix}" for suffix in (".csv", ".parquet")]
     there = [path for path in paths if path.is_file()]
     if len(there) > 1:
         raise UserError(f"{root}: holds {there[0].name} and {there[1].name}; keep one of them")
-    if not there:
-        return None
-    path = there[0]
-    frame = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path, table, dropped)
-    for column in schema.columns(table).values():
-        if not column.nullable and column.name not in frame:
-            there = ", ".join(map(repr, frame.columns))
-            raise UserError(f"{path}: column {column.name!r} is missing; there are only {there}")
-    for column in schema.columns(table).values():
-        if column.dtype == schema.TIME and column.name in frame:
-            frame[column.name] = _utc(frame[column.name], path)
-    try:
-        frame = schema.conform(frame, table)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: {error}; see the contract's columns and units") from None
-    return schema.validate(frame, table, str(path)).reset_index(drop=True)
+    return there[0] if there else None
 
 
-def _read_csv(path: Path, table: str, dropped: Dropped) -> pd.DataFrame:
+def _in_rows(path: Path, wrong: pd.Series, say: Callable[[int], str]) -> list[str]:
+    """A line about the first row that is ``wrong``, counting the others; none where none is."""
+    if not wrong.any():
+        return []
+    first, kind, more = wrong.idxmax(), wrong.index.name, int(wrong.sum()) - 1
+    others = f" ({more} more such {kind}{'s' * (more > 1)})" if more else ""
+    return [f"{path}, {kind} {first}: {say(first)}{others}"]
+
+
+def _cell(cells: pd.Series, advice: str) -> Callable[[int], str]:
+    return lambda row: f"{cells.name} = {str(cells[row])[:40]!r} {advice}"
+
+
+# --- one table -----------------------------------------------------------------------------------
+
+
+def _table(path: Path, table: str, dropped: Dropped, faults: list[str]) -> pd.DataFrame | None:
+    """One table in the contract's form, indexed by line or row; None where it cannot be had."""
     known = schema.columns(table)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            names = [name.strip() for name in next(csv.reader(stream), [])]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: no readable CSV file ({error}); save it as UTF-8 CSV") from None
-    twice = {name for name in names if names.count(name) > 1}
+        read = _read_parquet if path.suffix == ".parquet" else _read_csv
+        frame, decimal = read(path, dropped, faults)
+        absent = [c.name for c in known.values() if not c.nullable and c.name not in frame]
+        if absent:
+            there = ", ".join(map(repr, frame.columns))
+            raise UserError(f"{path}: column {absent[0]!r} is missing; there are only {there}")
+        if frame.empty and not any(fault.startswith(str(path)) for fault in faults):
+            raise UserError(f"{path}: holds no rows; give a row {TABLES[table]}")
+    except UserError as error:
+        faults.append(str(error))
+        return None
+    for name in frame.columns.intersection(list(known)):
+        frame[name] = _column(frame[name], known[name], decimal, path, dropped, faults)
+    for name in frame.columns.difference(list(known), sort=False):
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f" (known: {near[0]})" if near else ""
+        reason = f"values of the unknown column {name!r} of {path.name}, ignored{hint}"
+        dropped.count(reason, frame[name].notna().sum())
+    labels = frame.get("label")
+    frame = schema.conform(frame, table)
+    faults += schema.problems(frame, table, str(path))
+    if labels is not None and _is_ordered(labels):
+        frame["label"] = labels
+    return frame
+
+
+def _is_ordered(labels: pd.Series) -> bool:
+    return isinstance(labels.dtype, pd.CategoricalDtype) and bool(labels.dtype.ordered)
+
+
+def _column(
+    cells: pd.Series,
+    column: schema.Column,
+    decimal: str,
+    path: Path,
+    dropped: Dropped,
+    faults: list[str],
+) -> pd.Series:
+    """A column with the contract's dtype; what cannot be read is a fault, and missing."""
+    if column.dtype == schema.TIME:
+        read = _times(cells)
+        advice = "is no time; write it as 2024-05-31T06:30:00Z"
+    elif column.dtype == "float64":
+        read = _numbers(cells, decimal)
+        advice = "is no number; correct it or leave it empty"
+    else:
+        return cells
+    wrong = read.isna() & cells.notna()
+    faults += _in_rows(path, wrong, _cell(cells, advice))
+    if column.dtype == schema.TIME:
+        odd = read.notna() & ~read.dt.year.between(*YEARS)
+        span = f"is outside {YEARS[0]} to {YEARS[1]}; correct it or leave it empty"
+        faults += _in_rows(path, odd, _cell(cells, span))
+    if column.unit == "bpm" and (read == 0).any():
+        dropped.count(f"{column.name} of 0 in {path.name} (set to missing)", (read == 0).sum())
+        read = read.mask(read == 0)
+    return read
+
+
+def _numbers(cells: pd.Series, decimal: str) -> pd.Series:
+    """Cells as float64, NaN where they hold no finite number."""
+    if isinstance(cells.dtype, pd.StringDtype) and decimal != ".":
+        cells = cells.str.replace(decimal, ".", regex=False)
+    values = pd.to_numeric(cells, errors="coerce").astype("float64")
+    return values.where(np.isfinite(values))
+
+
+def _times(cells: pd.Series) -> pd.Series:
+    """Cells as UTC, NaT where they hold no time."""
+    if cells.dtype.kind == "M":
+        return pd.to_datetime(cells, utc=True).astype(schema.TIME)
+    return utc_times(cells)
+
+
+# --- its file ------------------------------------------------------------------------------------
+
+
+def _read_csv(path: Path, dropped: Dropped, faults: list[str]) -> tuple[pd.DataFrame, str]:
+    """A CSV file as text, indexed by line, and its decimal mark."""
+    text = _text(path)
+    header = text.partition("\n")[0]
+    separator = max(",;\t", key=header.count)
+    names, rows, lines, ragged = [], [], [], {}
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        names, line = [name.strip() for name in next(reader, [])], reader.line_num
+        for row in reader:
+            if len(row) == len(names):
+                rows.append(row)
+                lines.append(line + 1)
+            elif row:
+                ragged[line + 1] = len(row)
+            line = reader.line_num
+    except csv.Error as error:
+        raise UserError(
+            f"{path}, line {reader.line_num}: {error}; save the table as CSV again"
+        ) from None
+    if not names:
+        raise UserError(f"{path}: is empty; give a header line and rows")
+    faults += _ragged(path, ragged, len(names), separator, cut=not text.endswith(("\n", "\r")))
+    twice = {name for name in names if name and names.count(name) > 1}
     if twice:
         raise UserError(f"{path}: column {min(twice)!r} stands twice; keep one of them")
-    if len(names) == 1 and ";" in names[0]:
-        raise UserError(f"{path}: its columns are separated by ';'; save it with commas")
-    numbers = [name for name in names if name in known and known[name].dtype == "float64"]
-    texts = [name for name in names if name not in numbers]
-    frame = dataset.read_csv(path, numbers, texts, dropped)
-    # A blank behind a name or label would make it another one.
-    return frame.assign(**{n: frame[n].str.strip().replace("", None) for n in texts})[names]
+    index = pd.Index(lines, name="line", dtype="int64")
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    cells = {i: pd.Series(c, index, "str").str.strip() for i, c in enumerate(columns)}
+    cells = {i: c.mask(c.isin(MISSING)) for i, c in cells.items()}
+    for i, name in enumerate(names):
+        if not name and cells.pop(i).notna().any():
+            raise UserError(f"{path}: column {i + 1} has no name; give it one, or leave out row "
+                            "numbers (pandas: to_csv(..., index=False))")  # fmt: skip
+    frame = pd.DataFrame({names[i]: c for i, c in cells.items()}, index=index)
+    frame = dropped.keep(frame, frame.notna().any(axis=1), "blank rows")
+    return frame, "." if separator == "," else ","
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}, line {line}: is no UTF-8 text; save it as CSV in UTF-8") from None
+    if "\0" in text:
+        line = text.partition("\0")[0].count("\n") + 1
+        raise UserError(f"{path}, line {line}: holds a NUL byte, so it is damaged; save it again")
+    return text
+
+
+def _ragged(path: Path, ragged: dict[int, int], n: int, separator: str, cut: bool) -> list[str]:
+    """What is said of rows that have more or fewer fields than the header."""
+    wrong = pd.Series(True, index=pd.Index(list(ragged), name="line"))
+
+    def say(line: int) -> str:
+        advice = "give every row the same columns, empty where nothing was measured"
+        if ragged[line] > n and separator == ",":
+            advice = (
+                "is a comma a decimal mark in it? Write 121.5, or separate columns by semicolon"
+            )
+        elif ragged[line] < n and cut and line == max(ragged):
+            advice = "is the file cut off here?"
+        return f"{ragged[line]} fields where the header has {n}; {advice}"
+
+    return _in_rows(path, wrong, say)
+
+
+def _read_parquet(path: Path, dropped: Dropped, faults: list[str]) -> tuple[pd.DataFrame, str]:
+    """A Parquet file, indexed by row from 1 on, and the decimal mark of its texts."""
     try:
         frame = pd.read_parquet(path)
     except ImportError:
         raise UserError(f"{path}: reading Parquet needs pyarrow; install it or give CSV") from None
-    except (ValueError, OSError) as error:
+    except Exception as error:  # a cut-off or foreign file makes pyarrow raise anything
         raise UserError(f"{path}: no readable Parquet file ({error}); write it again") from None
-    return frame.reset_index(drop=True)
+    frame = frame.reset_index(drop=frame.index.names == [None])
+    return frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="row")), "."
 
 
-def _utc(times: pd.Series, path: Path) -> pd.Series:
-    if isinstance(times.dtype, pd.DatetimeTZDtype) or times.dtype.kind == "M":
-        return pd.to_datetime(times, utc=True).astype(schema.TIME)
-    read = utc_times(times)
-    wrong = read.isna() & times.notna()
-    if wrong.any():
-        row = wrong.idxmax()
-        raise UserError(
-            f"{path}, row {row}: {times.name} = {times[row]!r} is no time; "
-            "write it as 2024-05-31T06:30:00Z"
+# --- how tables fit together ---------------------------------------------------------------------
+
+
+def _misfits(paths: dict, sessions, athletes, streams) -> list[str]:
+    """Names that stand twice or are unknown, and seconds with two labels."""
+    faults = []
+    for table, frame, key in (
+        ("sessions", sessions, "session_id"),
+        ("athletes", athletes, "athlete_id"),
+    ):
+        if frame is not None:
+            twice = frame[key].duplicated() & frame[key].notna()
+            faults += _in_rows(paths[table], twice, _cell(frame[key], "stands twice; keep one"))
+    if sessions is not None:
+        none = sessions["duration_s"] == 0
+        say = _cell(
+            sessions["duration_s"], "is no length of a session; leave it empty where unknown"
         )
-    return read
+        faults += _in_rows(paths["sessions"], none, say)
+    for table, frame, key, owners, where in (
+        ("sessions", sessions, "athlete_id", athletes, "athletes"),
+        ("streams", streams, "session_id", sessions, "sessions"),
+    ):
+        if frame is not None and owners is not None:
+            unknown = frame[key].notna() & ~frame[key].isin(owners[key])
+            say = _cell(frame[key], f"is not among the {where}; add it there")
+            faults += _in_rows(paths[table], unknown, say)
+    return faults + (_two_labels(paths["streams"], streams) if streams is not None else [])
 
 
-def _check_unique(frame: pd.DataFrame, key: str, where: Path) -> None:
-    twice = frame[key].duplicated()
-    if twice.any():
-        raise UserError(f"{where}: {key} {frame.loc[twice.idxmax(), key]!r} stands twice; keep one")
+def _two_labels(path: Path, streams: pd.DataFrame) -> list[str]:
+    """Seconds that are given twice, with different labels: which one is right nobody can know."""
+    if "label" not in streams:
+        return []
+    second = ["session_id", "t_s"]
+    twice = streams[streams.duplicated(second, keep=False) & streams["label"].notna()]
+    labels = twice["label"].astype("str")
+    first = labels.groupby([twice[key] for key in second]).transform("first")
 
+    def say(row: int) -> str:
+        where = f"second {twice.loc[row, 't_s']:g} of session {twice.loc[row, 'session_id']!r}"
+        return f"{where} is labelled {labels[row]!r}, and {first[row]!r} before; keep one"
 
-def _check_known(
-    frame: pd.DataFrame, key: str, owners: pd.DataFrame, where: Path, table: str
-) -> None:
-    unknown = ~frame[key].isin(owners[key])
-    if unknown.any():
-        name = frame.loc[unknown.idxmax(), key]
-        raise UserError(f"{where}: {key} {name!r} is not among the {table}; add it there")
+    return _in_rows(path, labels != first, say)

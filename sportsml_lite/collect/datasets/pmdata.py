@@ -79,8 +79,9 @@ def _overview(root: Path) -> dict[str, dict]:
         return {}
     try:
         sheet = pd.read_excel(path, header=None, dtype="object")
-    except (ValueError, KeyError, OSError) as error:
-        raise UserError(f"{path}: no readable workbook ({error}); download it again") from None
+    except Exception as error:  # a cut-off or foreign file makes openpyxl raise anything
+        reason = str(error) or type(error).__name__
+        raise UserError(f"{path}: no readable workbook ({reason}); download it again") from None
     text = sheet.map(lambda cell: str(cell).strip().lower())
     heads = text.index[(text == "participant id").any(axis=1)]
     if heads.empty:

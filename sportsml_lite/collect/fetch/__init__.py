@@ -40,9 +40,17 @@ def cache_home() -> Path:
 
 
 def data_home() -> Path:
-    """Folder that holds the data sets: ``SPORTSML_DATA``, else the user's cache folder."""
+    """Folder that holds the data sets: ``SPORTSML_DATA``, else the user's cache folder.
+
+    Raises
+    ------
+    UserError where ``SPORTSML_DATA`` names no folder
+    """
     given = os.environ.get("SPORTSML_DATA", "")
-    return Path(given).expanduser() if given else cache_home()
+    home = Path(given).expanduser() if given else cache_home()
+    if given and not home.is_dir():
+        raise UserError(f"SPORTSML_DATA = {given!r} names no folder; make or correct it")
+    return home
 
 
 def origin(name: str) -> Origin:
@@ -69,7 +77,7 @@ def locate(name: str, data_dir: str = "") -> Path | None:
 
     Raises
     ------
-    UserError for an unknown name, or a path that does not exist
+    UserError for an unknown name, or a path or ``SPORTSML_DATA`` that does not exist
     """
     if name in SIMULATED:
         return None
@@ -148,9 +156,8 @@ def fetch(name: str, progress: net.Progress | None = None) -> Path:
 
 def _download_home() -> Path:
     home = data_home()
-    there = next(path for path in (home, *home.parents) if path.exists())
     # The mode is asked too: the superuser may write anywhere, and should not.
-    writable = there.is_dir() and os.access(there, os.W_OK) and there.stat().st_mode & 0o222
+    writable = os.access(home, os.W_OK) and home.stat().st_mode & 0o222
     return home if writable else cache_home()
 
 

@@ -106,6 +106,8 @@ def _classes(frame: pd.DataFrame, name: str) -> tuple[str, ...]:
             f"{name}: the streams have {len(labels)} kinds of label; add a column 'label' with "
             f"two or more, e.g. {', '.join(DOMAINS)}"
         )
+    if isinstance(frame["label"].dtype, pd.CategoricalDtype):  # the reader gave an order
+        return tuple(c for c in frame["label"].cat.categories if c in labels)
     return DOMAINS if labels <= set(DOMAINS) else tuple(sorted(labels))
 
 
