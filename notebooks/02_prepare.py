@@ -37,6 +37,7 @@ import pandas as pd
 from sklearn.tree import DecisionTreeRegressor
 
 from sportsml_lite import evaluate, prepare, protocol
+from sportsml_lite.findings import prepare as findings
 from sportsml_lite.plots import grammar, style
 from sportsml_lite.plots import prepare as figures
 from sportsml_lite.publish.chapters import check_values
@@ -80,12 +81,12 @@ figures.leak(real, "A locker number predicts only people it has met")
 # %% tags=["check"]
 rides = scores["actes"]
 rmse = {
-    arm: study.error(rides, arm).estimate
+    arm: findings.error(rides, arm).estimate
     for arm in rides["arm"].unique()
     if "fill" not in arm
 }
 assert rmse["locker_met"] < rmse["mean_met"] and rmse["mean"] < rmse["locker"]
-assert study.gain(rides, "boosted_met", "boosted").low > 0
+assert findings.gain(rides, "boosted_met", "boosted").low > 0
 for arm in ("locker_met", "mean_met", "locker", "mean", "boosted_met", "boosted"):
     record(arm, rmse[arm], digits=1)
 record("flattery", 100 * (1 - rmse["boosted_met"] / rmse["boosted"]), digits=0)
@@ -212,9 +213,9 @@ rows = [
     {
         "random forest on": what,
         "athletes": scores[name]["athlete"].nunique(),
-        "met": study.error(scores[name], "forest_met").estimate,
-        "never met": study.error(scores[name], "forest").estimate,
-        "looks better by": study.gain(scores[name], "forest_met", "forest"),
+        "met": findings.error(scores[name], "forest_met").estimate,
+        "never met": findings.error(scores[name], "forest").estimate,
+        "looks better by": findings.gain(scores[name], "forest_met", "forest"),
     }
     for name, what in told.items()
 ]
@@ -223,8 +224,8 @@ grammar.score_table(
 )
 
 # %% tags=["check"]
-lead_met = study.gain(scores["simulated"], "boosted_met", "forest_met")
-lead_never = study.gain(scores["simulated"], "boosted", "forest")
+lead_met = findings.gain(scores["simulated"], "boosted_met", "forest_met")
+lead_never = findings.gain(scores["simulated"], "boosted", "forest")
 assert lead_met.low > 0.03 > lead_never.estimate
 record("lead_met", f"{lead_met:.2f}")
 record("lead_never", f"{lead_never:.2f}")
@@ -314,7 +315,7 @@ figures.one_scale(live.athletes, same_bpm)
 # much to break this rule?
 
 # %% tags=["check"]
-peek = study.gain(rides, "ridge_peek", "ridge")
+peek = findings.gain(rides, "ridge_peek", "ridge")
 assert abs(peek.estimate) < 0.1
 record("peek", f"{peek:.2f}")
 

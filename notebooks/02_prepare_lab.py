@@ -33,6 +33,7 @@
 
 # %% tags=["imports"]
 from sportsml_lite import evaluate
+from sportsml_lite.findings import prepare as findings
 from sportsml_lite.plots import grammar, style
 from sportsml_lite.plots import prepare as figures
 from sportsml_lite.publish.chapters import check_values
@@ -215,7 +216,7 @@ grammar.score_table(
 live = study.load(Options(dataset, data_dir, seed, "quick"))
 
 # %% mystnb={"figure": {"caption": "A dot a session: how much more TRIMP its seconds give than its mean heart rate, over how uneven it was.", "name": "fig-prepare-lab-trimp"}, "image": {"alt": "Dots rising from zero: the difference between the two ways of computing TRIMP grows with the spread of heart rate within the session."}}
-figures.impulses(study.impulses(live))
+figures.impulses(findings.impulses(live))
 
 # %% [markdown]
 # Say which of the two you used. A table with one from the watch and one from a diary compares two
@@ -227,7 +228,7 @@ figures.impulses(study.impulses(live))
 # session from one Thursday on three times as long, and see whether an earlier value moves.
 
 # %% mystnb={"figure": {"caption": "One athlete's recent load at each session, as it was (grey) and after the sessions in the shaded future were made three times as long (blue). Left of the line nothing may move.", "name": "fig-prepare-lab-ahead"}, "image": {"alt": "Three panels over days: the load of the last seven days is unchanged before the line; the calendar week moves a few days before it, the centred curve two weeks before it."}}
-figures.look_ahead(study.look_ahead(live.sessions))
+figures.look_ahead(findings.look_ahead(live.sessions))
 
 # %% [markdown]
 # ## References

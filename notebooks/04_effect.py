@@ -41,6 +41,7 @@ from torch import nn
 
 from sportsml_lite import evaluate
 from sportsml_lite.baselines.sessions import add_own_past, fit_baseline
+from sportsml_lite.findings import effect as findings
 from sportsml_lite.models import MLP
 from sportsml_lite.plots import effect as figures
 from sportsml_lite.plots import style
@@ -77,7 +78,7 @@ data, (train, validation, test) = study.example(options)
 unit = study.UNITS[data.target]
 
 # %% tags=["check"]
-record("one_sentence", figures.takeaway(real, simulated))
+record("one_sentence", findings.takeaway(real, simulated))
 
 # %% [markdown]
 # ## The answer first
@@ -308,8 +309,8 @@ figures.experience({figures.SIMULATED: simulated})
 figures.person(real, simulated)
 
 # %% tags=["check"]
-record("own_real", 100 * study.own_share(real, "ridge"), digits=0)
-record("own_simulated", 100 * study.own_share(simulated, "ridge"), digits=0)
+record("own_real", 100 * findings.own_share(real, "ridge"), digits=0)
+record("own_simulated", 100 * findings.own_share(simulated, "ridge"), digits=0)
 
 # %% [markdown]
 # Some people are always predicted too low, others always too high. In the simulator this is the
@@ -332,14 +333,14 @@ score_table(
 )
 
 # %% tags=["check"]
-record("network_real", figures.against(real, "mlp", "ridge", "rpe"))
-record("network_simulated", figures.against(simulated, "mlp", "ridge", "effect"))
-record("past_real", figures.against(real, "ridge_past", "ridge", "rpe"))
+record("network_real", findings.against(real, "mlp", "ridge", "rpe"))
+record("network_simulated", findings.against(simulated, "mlp", "ridge", "effect"))
+record("past_real", findings.against(real, "ridge_past", "ridge", "rpe"))
 question = ("pmdata", "rpe", "ridge_past", "ridge")
-record("past_holm", figures.survives(tables, *question))
-record("harmed", figures.harmed(simulated, "mlp", "ridge", "effect"))
-record("harmed_null", figures.harmed(simulated, "mlp_again", "mlp", "effect"))
-record("alone", figures.features_alone(real))
+record("past_holm", findings.survives(tables, *question))
+record("harmed", findings.harmed(simulated, "mlp", "ridge", "effect"))
+record("harmed_null", findings.harmed(simulated, "mlp_again", "mlp", "effect"))
+record("alone", findings.features_alone(real))
 
 # %% [markdown]
 # - **Does the network pay?** In real people it {glue:text}`network_real`; in simulated runners it
@@ -403,7 +404,7 @@ record("exercise_2", answer, digits=2)
 # Expected: {glue:text}`exercise_3`
 
 # %% tags=["solution"]
-answer = 100 * study.way(simulated, "athlete_mean").estimate
+answer = 100 * findings.way(simulated, "athlete_mean").estimate
 record("exercise_3", answer, digits=0)
 
 # %% [markdown]

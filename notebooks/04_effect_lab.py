@@ -23,6 +23,7 @@
 
 # %% tags=["imports"]
 from sportsml_lite.evaluate import athlete_values, compare, holm, mean
+from sportsml_lite.findings import effect as findings
 from sportsml_lite.plots import effect as figures
 from sportsml_lite.plots import style
 from sportsml_lite.plots.grammar import (
@@ -49,7 +50,7 @@ names = study.STUDY.datasets if profile == "accepted" else (dataset,)
 options = [runner.Options(name, data_dir, seed, profile) for name in names]
 workers = 2 if profile == "full" else 1
 tables = {o.name: runner.table(study.STUDY, o, workers) for o in options}
-panels = study.by_target(tables)
+panels = findings.by_target(tables)
 titles = {key: figures.panel_title(*key) for key in panels}
 main = {key: t for key, t in panels.items() if key[1] != "srpe"}
 verdicts = study.judge(panels)

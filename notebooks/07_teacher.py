@@ -41,6 +41,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from sportsml_lite.findings.teacher import PEOPLE, findings
 from sportsml_lite.models import LSTMTeacher, count_parameters
 from sportsml_lite.plots import style
 from sportsml_lite.plots import teacher as figures
@@ -68,12 +69,12 @@ check_values("07_teacher", globals())
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", module="lightning")
 torch.set_num_threads(1)
-results = {name: accepted.load("teacher", name) for name in study.PEOPLE}
+results = {name: accepted.load("teacher", name) for name in PEOPLE}
 tables = {name: result.scores for name, result in results.items()}
 figures.two_wrists(tables["swimming"])
 
 # %% tags=["check"]
-for name, text in study.findings(tables).items():
+for name, text in findings(tables).items():
     record(name, text)
 record("command", results["swimming"].command)
 
@@ -158,8 +159,8 @@ assert torch.allclose(masked, alone, atol=1e-4)
 assert not torch.allclose(blind, alone, atol=1e-4)
 
 # %% tags=["check"]
-named = dataset if dataset in study.PEOPLE and not data_dir else "your own tables"
-record("live", study.PEOPLE.get(named, named))
+named = dataset if dataset in PEOPLE and not data_dir else "your own tables"
+record("live", PEOPLE.get(named, named))
 record("n_weights", f"{count_parameters(network):,}")
 
 # %% [markdown]

@@ -22,6 +22,7 @@
 
 # %% tags=["imports"]
 from sportsml_lite.evaluate import athlete_values, compare, holm, mean
+from sportsml_lite.findings import teacher as findings
 from sportsml_lite.plots import style
 from sportsml_lite.plots import teacher as figures
 from sportsml_lite.plots.grammar import (
@@ -177,7 +178,7 @@ small_multiples(
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Answers of the teacher. A row a true class; each row sums to 100 %.", "name": "fig-teacher-confusion"}, "image": {"alt": "For each data set a square of shares, dark on the diagonal where the answer is right."}}
 small_multiples(
     {
-        d: study.confusion(t, "teacher", study.classes_of(t))
+        d: findings.confusion(t, "teacher", findings.classes_of(t))
         for d, t in tables.items()
     },
     figures.confusion,

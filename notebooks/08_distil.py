@@ -35,6 +35,7 @@ from dataclasses import replace
 
 import torch
 
+from sportsml_lite.findings.distil import PEOPLE, findings
 from sportsml_lite.losses import (
     Soft,
     distillation_loss,
@@ -49,7 +50,7 @@ from sportsml_lite.plots import style
 from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
-from sportsml_lite.studies import accepted, distil
+from sportsml_lite.studies import accepted
 from sportsml_lite.training import folds, networks
 
 style.use()
@@ -65,12 +66,12 @@ tau = 2.0  # 0.1 to 50: temperature of the live example
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Above: one window of a swimmer whom the teacher never met. The dashed bar is the label, the blue bars are the teacher's probabilities. Below: every swimmer's gain in macro-F1 (over the strokes this swimmer swims) of the student who also learned from such answers, and of the same student trained again from another seed. Orange: harmed by more than the margin. Diamond and line: mean and 95 % interval over swimmers and models; grey: too small to name.", "name": "fig-distil-answer"}, "image": {"alt": "Bars of a teacher's probabilities for one window, with two strokes nearly equal where the label names one. Below, dots of swimmers' gains around zero, for the teacher's answers and for another seed."}}
 check_values("08_distil", globals())
 torch.set_num_threads(1)
-results = {name: accepted.load("distil", name) for name in distil.PEOPLE}
+results = {name: accepted.load("distil", name) for name in PEOPLE}
 tables = {name: result.scores for name, result in results.items()}
 figures.answer_and_gain(tables["swimming"])
 
 # %% tags=["check"]
-for name, text in distil.findings(tables).items():
+for name, text in findings(tables).items():
     record(name, text)
 record("command", results["swimming"].command)
 

@@ -25,6 +25,7 @@ import pandas as pd
 import torch
 
 from sportsml_lite.evaluate import athlete_values, compare, holm, mean
+from sportsml_lite.findings.distil import by_labels
 from sportsml_lite.losses import bounded_loss, mixed_target
 from sportsml_lite.plots import distil as figures
 from sportsml_lite.plots import style
@@ -122,7 +123,7 @@ small_multiples(
 # ## How many labels?
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Macro-F1 on new athletes, mean over athletes of macro-F1 over the classes that each performs, with eight (open) and with all training athletes labelled (filled). Intervals: the first table.", "name": "fig-distil-budget"}, "image": {"alt": "For each data set a row an arm: an open dot for eight labelled athletes, a filled dot for all."}}
-figures.budget({d: distil.by_labels(t) for d, t in tables.items()})
+figures.budget({d: by_labels(t) for d, t in tables.items()})
 
 # %% [markdown]
 # ## Athlete by athlete

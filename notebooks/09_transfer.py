@@ -39,6 +39,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from sportsml_lite.findings.transfer import findings
 from sportsml_lite.models import Student
 from sportsml_lite.plots import style
 from sportsml_lite.plots import transfer as figures
@@ -76,7 +77,7 @@ tables = {name: result.scores for name, result in results.items()}
 figures.before_and_after(tables["swimming"])
 
 # %% tags=["check"]
-for name, text in study.findings(tables).items():
+for name, text in findings(tables).items():
     record(name, text)
 record("harm", margin("macro_f1").harm, digits=2)
 record("command", results["swimming"].command)

@@ -22,6 +22,7 @@
 
 # %% tags=["imports"]
 from sportsml_lite.evaluate import athlete_values, holm, mean
+from sportsml_lite.findings.transfer import nulls
 from sportsml_lite.plots import style
 from sportsml_lite.plots import transfer as figures
 from sportsml_lite.plots.grammar import before_after, score_table, small_multiples
@@ -50,7 +51,7 @@ by_heart_rate = {d: t for d, t in tables.items() if d not in by_windows}
 rule = margin("macro_f1")
 verdicts = study.judge(tables)
 survives = holm(verdicts)
-by_seed = study.nulls(tables)
+by_seed = nulls(tables)
 
 # %% tags=["check"]
 record("smallest", rule.smallest_effect, digits=2)

@@ -37,6 +37,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from sportsml_lite.findings.pipeline import PEOPLE, findings
 from sportsml_lite.losses import Soft
 from sportsml_lite.models import LSTMTeacher, Student, count_parameters
 from sportsml_lite.plots import pipeline as figures
@@ -44,7 +45,7 @@ from sportsml_lite.plots import style
 from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
-from sportsml_lite.studies import accepted, pipeline
+from sportsml_lite.studies import accepted
 from sportsml_lite.training import folds, networks
 from sportsml_lite.transfer import (
     Adaptation,
@@ -68,12 +69,12 @@ k = 2  # windows a class, 1 to 20: what a new athlete of the live example gives
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Macro-F1 (over the classes that each athlete performs) of every athlete, mean over the models that never met them: from the tick (the small student, trained on labels alone) to the dot (the whole pipeline), sorted. Blue: better by more than the margin of harm; orange: harmed.", "name": "fig-pipeline-athletes"}, "image": {"alt": "Two panels, swimmers and young riders, a row an athlete from a tick to a dot; blue lines go to the right, grey ones stay, orange ones go left."}}
 check_values("10_pipeline", globals())
 torch.set_num_threads(1)
-results = {name: accepted.load("pipeline", name) for name in pipeline.PEOPLE}
+results = {name: accepted.load("pipeline", name) for name in PEOPLE}
 tables = {name: result.scores for name, result in results.items()}
 figures.for_whom({name: tables[name] for name in ("swimming", "actes")})
 
 # %% tags=["check"]
-for name, text in pipeline.findings(tables).items():
+for name, text in findings(tables).items():
     record(name, text)
 record("command", results["swimming"].command)
 

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from sportsml_lite.evaluate import Interval, compare, gains, holm, mean
+from sportsml_lite.findings.distil import PEOPLE, TITLES_SHORT, telling_window
 from sportsml_lite.losses import soften
 from sportsml_lite.plots.grammar import (
     PALE,
@@ -31,7 +32,7 @@ from sportsml_lite.plots.style import (
 )
 from sportsml_lite.prepare.tasks import STROKES
 from sportsml_lite.protocol import margin
-from sportsml_lite.studies.distil import PEOPLE, TITLES, TITLES_SHORT, judge, telling_window
+from sportsml_lite.studies.distil import TITLES, judge
 
 SHOWN_FROM = 0.005  # probability from which a class gets its number
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.evaluate import athlete_values, compare, holm, mean
+from sportsml_lite.evaluate import athlete_values, mean
+from sportsml_lite.findings import effect as findings
 from sportsml_lite.plots import grammar
 from sportsml_lite.plots.style import ACCENT, GREY, INK, QUIET, figure, nothing, plain
 from sportsml_lite.studies import effect as study
@@ -46,7 +47,7 @@ def remaining(scores: pd.DataFrame, arms) -> pd.DataFrame:
     rows = {}
     for arm in arms:
         if arm in set(scores["arm"]):
-            gone = study.way(scores, arm, end="")
+            gone = findings.way(scores, arm, end="")
             left = (1 - gone.estimate, 1 - gone.high, 1 - gone.low)
             rows[SHORT.get(arm, study.TITLES[arm])] = [100 * x for x in left]
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
@@ -245,7 +246,7 @@ def athletes_needed(panels: Mapping[str, pd.DataFrame], title: str = ""):
             for model, label in models.items():
                 arm = end if end == "bound" else f"{model}{end}"
                 if arm in set(scores["arm"]) and not (end == "bound" and model != "ridge"):
-                    left = 100 * (1 - study.way(scores, arm, end="").estimate)
+                    left = 100 * (1 - findings.way(scores, arm, end="").estimate)
                     rows.append((label, place, left))
         table = pd.DataFrame(rows, columns=["arm", "k", "estimate"])
         ax.set_ylim(0, 1.1 * table["estimate"].max())
@@ -257,71 +258,6 @@ def athletes_needed(panels: Mapping[str, pd.DataFrame], title: str = ""):
     axes[-1, 0].set_xlabel("training athletes")
     grammar._headline(fig, title)
     return fig
-
-
-# --- words ---------------------------------------------------------------------------------------
-
-SAYS = {
-    "better": "does better than",
-    "worse": "loses to",
-    "no difference": "does no better than",
-    "undecided": "is not shown to beat",
-}
-
-
-def takeaway(real: pd.DataFrame, simulated: pd.DataFrame) -> str:
-    """The chapter's one sentence, true for whatever the tables hold."""
-    way = 100 * study.way(simulated, "ridge_past").estimate
-    cut = 100 * study.way(real, "ridge_past", end="", start="ridge").estimate
-    network = compare(simulated, "mlp", "ridge", "rmse", "effect").verdict
-    line = "one line about a person's own past"
-    helped = (
-        f"In real people, {line} removes {cut:.0f} % of what ridge regression misses"
-        if cut > 0
-        else f"In real people, {line} does not help ridge regression"
-    )
-    return (
-        f"{helped}; in simulated runners it goes {way:.0f} % of the way from knowing nothing to "
-        "all that can be known, while a neural network that sees features alone "
-        f"{SAYS[network]} ridge."
-    )
-
-
-def against(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:
-    """What the protocol lets us say of an arm against another, with the gain in RMSE."""
-    found = compare(scores, arm, rival, "rmse", quantity)
-    return f"{SAYS[found.verdict]} {_NAMES[rival]} ({found.gain:+.2f})"
-
-
-_NAMES = {"ridge": "ridge", "mean": "the mean predictor", "mlp": "the network"}
-
-
-def harmed(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:
-    """How many athletes an arm harms, e.g. ``'3 of 40'``."""
-    found = compare(scores, arm, rival, "rmse", quantity)
-    return f"{found.harmed} of {found.athletes}"
-
-
-def survives(tables: Mapping[str, pd.DataFrame], *question: str) -> str:
-    """Whether the answer to a question of the study survives Holm's correction for all of them.
-
-    Parameters
-    ----------
-    tables : Scores by data set
-    *question : data set, target, arm, rival
-    """
-    kept = holm(study.judge(study.by_target(tables)))
-    return "survives" if kept[question] else "does not survive"
-
-
-def features_alone(real: pd.DataFrame) -> str:
-    """Which models of features beat the mean predictor in real people."""
-    names = [n for n in ("trimp", "ratio", "ridge", "boosting", "mlp")
-             if compare(real, n, "mean", "rmse", "rpe").verdict == "better"]  # fmt: skip
-    if not names:
-        return "none of the five models that see features alone is shown to beat the mean predictor"
-    beat = " and ".join(study.TITLES[n] for n in names)
-    return f"of the five models that see features alone, only {beat} can be told from the mean"
 
 
 def results(real: pd.DataFrame, simulated: pd.DataFrame) -> list[dict]:

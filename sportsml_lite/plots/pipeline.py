@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from sportsml_lite.evaluate import Comparison, athlete_values, holm, mean
+from sportsml_lite.findings.pipeline import PEOPLE
 from sportsml_lite.plots.grammar import (
     before_after,
     flow,
@@ -15,7 +16,7 @@ from sportsml_lite.plots.grammar import (
     small_multiples,
 )
 from sportsml_lite.protocol import margin
-from sportsml_lite.studies.pipeline import PEOPLE, QUESTIONS, TITLES, judge
+from sportsml_lite.studies.pipeline import QUESTIONS, TITLES, judge
 
 LADDER = ("majority", "forest", "none", "only_distilled", "masked", "only_personal", "whole",
           "minirocket", "minirocket_personal")  # fmt: skip

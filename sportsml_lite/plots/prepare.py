@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import evaluate, prepare
+from sportsml_lite.findings.prepare import LookAhead, error
 from sportsml_lite.plots import grammar
 from sportsml_lite.plots.style import ACCENT, AMBER, GREY, INK, QUIET, figure, nothing
-from sportsml_lite.studies.prepare import MODELS, TITLES, LookAhead, error
+from sportsml_lite.studies.prepare import MODELS, TITLES
 
 SHOWN = ("mean", "ridge", "forest", "boosted", "locker")
 ASKED = {
@@ -188,7 +189,7 @@ def look_ahead(found: LookAhead | None):
 
     Parameters
     ----------
-    found : of :func:`sportsml_lite.studies.prepare.look_ahead`
+    found : of :func:`sportsml_lite.findings.prepare.look_ahead`
 
     Returns
     -------

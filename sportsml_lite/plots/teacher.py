@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.evaluate import athlete_values, mean
+from sportsml_lite.findings import teacher as findings
 from sportsml_lite.plots.grammar import PALE, SMALL, end_labels, score_table
 from sportsml_lite.plots.style import (
     ACCENT,
@@ -41,11 +42,11 @@ def two_wrists(scores: pd.DataFrame):
     -------
     fig; a low one that says so where every watch sits on one wrist
     """
-    usual, other = study.typical(scores)
+    usual, other = findings.typical(scores)
     if not other:
         return nothing("Every watch of this data set sits on one wrist.")
     fig, (top, low) = figure(2, 1, 6.4, height_ratios=(1.15, 1))
-    mine, theirs = study.wave_of(scores, usual), study.wave_of(scores, other)
+    mine, theirs = findings.wave_of(scores, usual), findings.wave_of(scores, other)
     theirs = _in_step(mine, -theirs)
     seconds = np.arange(len(mine)) * study.EVERY / study.RATE_HZ
     named = (("one swimmer", mine, QUIET, "-"), ("another, in the mirror", theirs, ACCENT, "-"),
@@ -59,8 +60,8 @@ def two_wrists(scores: pd.DataFrame):
     top.axhline(0, color=GREY, lw=1)
     top.margins(y=0.2)
     top.set(xlabel="seconds", ylabel="acceleration along\nthe forearm (m/s²)")
-    top.set_title(f"The other wrist turns {plain(study.stroke(scores))} upside down")
-    _mended(low, study.mended(scores))
+    top.set_title(f"The other wrist turns {plain(findings.stroke(scores))} upside down")
+    _mended(low, findings.mended(scores))
     return fig
 
 
@@ -181,7 +182,7 @@ def ranking(tables: Mapping[str, pd.DataFrame]):
     }
     kinds = dict(sorted(kinds.items(), key=lambda k: -athlete_values(first, k[1](first)).mean()))
     rows = [
-        {"model": title} | {study.PEOPLE[d]: mean(t, arm(t)) for d, t in tables.items()}
+        {"model": title} | {findings.PEOPLE[d]: mean(t, arm(t)) for d, t in tables.items()}
         for title, arm in kinds.items()
     ]
     return score_table(rows, caption=(

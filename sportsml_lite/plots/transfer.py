@@ -9,6 +9,7 @@ import pandas as pd
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import Comparison, athlete_values, compare, mean
+from sportsml_lite.findings.transfer import read_rightly
 from sportsml_lite.plots.grammar import (
     SMALL,
     before_after,
@@ -41,7 +42,8 @@ def before_and_after(scores: pd.DataFrame, who: str = "swimmer"):
     -------
     fig
     """
-    athlete, right = most_helped(scores)
+    athlete = most_helped(scores)
+    right = read_rightly(scores, athlete)
     right.index = [plain(name) for name in right.index]
     part = at(scores, COUNTED)
     before, after = (athlete_values(part, arm) for arm in ("population", "shrink"))

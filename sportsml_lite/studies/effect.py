@@ -346,7 +346,7 @@ def example(options: Options) -> tuple[Data, list[Table]]:
     return data, [train, validation, test.take(np.argsort(start, kind="stable"))]
 
 
-# --- what pages ask of the table -----------------------------------------------------------------
+# --- what the study asks -------------------------------------------------------------------------
 
 QUESTIONS = {  # arm → what it is held against
     "effect": (("mlp", "ridge"), ("mlp", "boosting"), ("boosting", "ridge"), ("ridge", "mean"),
@@ -356,15 +356,6 @@ QUESTIONS = {  # arm → what it is held against
              ("ridge_past", "per_minute")),
 }  # fmt: skip
 QUESTIONS["rpe"] = QUESTIONS["effect"]
-
-
-def by_target(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], pd.DataFrame]:
-    """Scores by data set and target, from Scores by data set."""
-    return {
-        (name, target): part
-        for name, table in tables.items()
-        for target, part in table.groupby("target", sort=False)
-    }
 
 
 def judge(panels: Mapping[tuple[str, str], pd.DataFrame]) -> dict[tuple, evaluate.Comparison]:
@@ -377,49 +368,6 @@ def judge(panels: Mapping[tuple[str, str], pd.DataFrame]) -> dict[tuple, evaluat
                 key = (name, target, arm, rival)
                 found[key] = evaluate.compare(scores, arm, rival, "rmse", target)
     return found
-
-
-def way(scores: pd.DataFrame, arm: str, end: str = "floor", start: str = "mean"):
-    r"""Share of the way from a naive answer (0) to a bound (1) that an arm goes, in squared error.
-
-    .. math:: \text{way} = \frac{\mathrm{MSE}_\text{start} - \mathrm{MSE}_\text{arm}}
-       {\mathrm{MSE}_\text{start} - \mathrm{MSE}_\text{end}}
-
-    Parameters
-    ----------
-    scores : of one data set and target
-    end : arm at 1; empty is no error at all
-
-    Returns
-    -------
-    :class:`sportsml_lite.evaluate.Interval`, of the ratio by the delta method
-    """
-
-    def cells(name: str) -> pd.Series:
-        part = scores[(scores["arm"] == name) & (scores["metric"] == "mse")]
-        return part.set_index(["athlete", *evaluate.verdicts.JOB])["value"].sort_index()
-
-    first = cells(start)
-    gone, whole = first - cells(arm), first - (cells(end) if end else 0.0)
-    # The ratio of two means, so that both vary with the athletes who were drawn.
-    length = evaluate.interval(whole).estimate
-    share = evaluate.interval(gone).estimate / length
-    around = evaluate.interval((gone - share * whole) / length)
-    return replace(
-        around, estimate=share, low=share + around.low, high=share + around.high, p=np.nan
-    )
-
-
-def own_share(scores: pd.DataFrame, arm: str) -> float:
-    """Share of an arm's squared error that is the athletes' own level: always too high, or too low.
-
-    The variance of the athletes' mean residuals, less what chance alone gives (method of moments).
-    """
-    value = scores[(scores["arm"] == arm) & scores["metric"].isin(["mse", "bias"])]
-    table = value.pivot_table(index="athlete", columns="metric", values="value")
-    n = value.groupby("athlete")["n"].first().loc[table.index]
-    chance = (np.maximum(table["mse"] - table["bias"] ** 2, 0) / np.maximum(n - 1, 1)).mean()
-    return float(max(0.0, (table["bias"] ** 2).mean() - chance) / table["mse"].mean())
 
 
 STUDY = Study(

@@ -308,17 +308,19 @@ EXAMS = {
     "earliest windows, a gap": ("head_earliest", "population"),
     "beyond knowing the classes": ("head", "masked"),
 }
-STANDS = {
-    "better": "a gain worth naming",
-    "worse": "a loss",
-    "no difference": "too little to name",
-    "undecided": "with so few athletes nobody can tell it from luck",
-}
 
 
 def at(scores: pd.DataFrame, k: float) -> pd.DataFrame:
     """The rows of one k."""
     return scores[scores["k"] == k]
+
+
+def most_helped(scores: pd.DataFrame) -> str:
+    """The athlete who gains most by shrinking, whom a page shows: named by a rule, not by eye.
+
+    scores : of this study and one data set
+    """
+    return gains(at(scores, COUNTED), "shrink", "population").idxmax()
 
 
 def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple, Comparison]:
@@ -341,95 +343,6 @@ def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple, Comparison]:
             if arm not in ("head",) and {arm, against} <= arms:
                 found[dataset, arm, against, 1] = compare(at(scores, 1), arm, against, "accuracy")
     return found
-
-
-def nulls(tables: Mapping[str, pd.DataFrame]) -> dict[tuple, int]:
-    """How many athletes a mere change of seed harms: (data set, k) → count."""
-    found = {}
-    for dataset, scores in tables.items():
-        if "reserve" in set(scores["arm"]):
-            found[dataset, np.nan] = compare(scores, "population_again", "population").harmed
-            continue
-        for k in FEW_KS:
-            if len(at(scores, k)):
-                found[dataset, k] = compare(at(scores, k), "population_again", "population").harmed
-    return found
-
-
-def most_helped(scores: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """The athlete who gains most by shrinking, and the share of windows answered rightly.
-
-    scores : of this study and one data set
-
-    Returns
-    -------
-    athlete, and a table: index class, columns before, after; mean over the athlete's models
-    """
-    part = at(scores, COUNTED)
-    athlete = gains(part, "shrink", "population").idxmax()
-    cells = part[(part["metric"] == "count") & (part["athlete"] == athlete)]
-    right = {}
-    for name, arm in (("before", "population"), ("after", "shrink")):
-        own = cells[cells["arm"] == arm]
-        hits = own[own["truth"] == own["predicted"]].groupby("truth")["value"].sum()
-        right[name] = (hits / own.groupby("truth")["value"].sum()).fillna(0.0)
-    return athlete, pd.DataFrame(right)
-
-
-def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """What the lesson prints of the study, by the name under which it is recorded.
-
-    tables : Scores of ``swimming``, ``simulated`` and ``actes``
-    """
-    five = at(tables["swimming"], COUNTED)
-    runners = at(tables["simulated"], COUNTED)
-    whole = compare(five, "shrink", "population")
-    mask = compare(five, "masked", "population")
-    own = compare(five, "shrink", "masked")
-    luck = compare(five, "population_again", "population")
-    guard = compare(five, "guarded", "population")
-    reserve = compare(tables["actes"], "reserve", "population")
-    moves = five[(five["arm"] == "guarded") & (five["metric"] == "moved")]["value"].mean()
-    exam = {
-        name: [
-            compare(at(tables[name], 1), *pair, "accuracy").gain.estimate for pair in EXAMS.values()
-        ]
-        for name in ("swimming", "simulated")
-    }
-    there = compare(runners, "shrink", "masked")
-    return {
-        "in_short": (
-            f"Five labelled windows of each stroke change the macro-F1 of a new swimmer by "
-            f"{whole.gain.estimate:+.3f} on average: {mask.gain.estimate:+.3f} for merely knowing "
-            f"which strokes are swum, {own.gain.estimate:+.3f} for learning from the windows. "
-            f"Of {whole.athletes} swimmers {whole.harmed} end up worse; a mere change of seed "
-            f"does that to {luck.harmed}."
-        ),
-        "gain": f"{whole.gain:+.3f}",
-        "own": f"{own.gain:+.3f}",
-        "stands": STANDS[own.verdict],
-        "mask": f"{mask.gain:+.3f}",
-        "athlete": most_helped(tables["swimming"])[0],
-        "people": f"{whole.athletes}",
-        "harmed": f"{whole.harmed}",
-        "harmed_null": f"{luck.harmed}",
-        "harmed_guarded": f"{guard.harmed}",
-        "lowest": f"{whole.lowest_tenth:+.3f}",
-        "lowest_guarded": f"{guard.lowest_tenth:+.3f}",
-        "moves": f"{100 * moves:.0f}",
-        **{
-            f"exam_{name}": ", then ".join(f"{gain:+.3f}" for gain in gains)
-            for name, gains in exam.items()
-        },
-        "kinder": (
-            "The head did not become any worse from one line to the next; the exam became harder."
-            if all(lot > earliest for lot, earliest, _ in exam.values())
-            else "Not everywhere did the kinder exam give the higher mark; do not count on that."
-        ),
-        "runners": f"{there.gain:+.3f} ({STANDS[there.verdict]})",
-        "reserve": f"{reserve.gain:+.3f}",
-        "reserve_stands": STANDS[reserve.verdict],
-    }
 
 
 STUDY = Study(

@@ -1,0 +1,1 @@
+"""What a page says of a study, computed from its Scores: one module a chapter."""

@@ -1,0 +1,124 @@
+"""What chapter 4 says of its study: how far a model comes, and what a level is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from sportsml_lite import evaluate
+from sportsml_lite.studies.effect import TITLES, judge
+
+SAYS = {
+    "better": "does better than",
+    "worse": "loses to",
+    "no difference": "does no better than",
+    "undecided": "is not shown to beat",
+}
+RIVALS = {"ridge": "ridge", "mean": "the mean predictor", "mlp": "the network"}
+
+
+def by_target(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], pd.DataFrame]:
+    """Scores by data set and target, from Scores by data set."""
+    return {
+        (name, target): part
+        for name, table in tables.items()
+        for target, part in table.groupby("target", sort=False)
+    }
+
+
+def way(scores: pd.DataFrame, arm: str, end: str = "floor", start: str = "mean"):
+    r"""Share of the way from a naive answer (0) to a bound (1) that an arm goes, in squared error.
+
+    .. math:: \text{way} = \frac{\mathrm{MSE}_\text{start} - \mathrm{MSE}_\text{arm}}
+       {\mathrm{MSE}_\text{start} - \mathrm{MSE}_\text{end}}
+
+    Parameters
+    ----------
+    scores : of one data set and target
+    end : arm at 1; empty is no error at all
+
+    Returns
+    -------
+    :class:`sportsml_lite.evaluate.Interval`, of the ratio by the delta method
+    """
+
+    def cells(name: str) -> pd.Series:
+        part = scores[(scores["arm"] == name) & (scores["metric"] == "mse")]
+        return part.set_index(["athlete", *evaluate.verdicts.JOB])["value"].sort_index()
+
+    first = cells(start)
+    gone, whole = first - cells(arm), first - (cells(end) if end else 0.0)
+    # The ratio of two means, so that both vary with the athletes who were drawn.
+    length = evaluate.interval(whole).estimate
+    share = evaluate.interval(gone).estimate / length
+    around = evaluate.interval((gone - share * whole) / length)
+    return replace(
+        around, estimate=share, low=share + around.low, high=share + around.high, p=np.nan
+    )
+
+
+def own_share(scores: pd.DataFrame, arm: str) -> float:
+    """Share of an arm's squared error that is the athletes' own level: always too high, or too low.
+
+    The variance of the athletes' mean residuals, less what chance alone gives (method of moments).
+    """
+    value = scores[(scores["arm"] == arm) & scores["metric"].isin(["mse", "bias"])]
+    table = value.pivot_table(index="athlete", columns="metric", values="value")
+    n = value.groupby("athlete")["n"].first().loc[table.index]
+    chance = (np.maximum(table["mse"] - table["bias"] ** 2, 0) / np.maximum(n - 1, 1)).mean()
+    return float(max(0.0, (table["bias"] ** 2).mean() - chance) / table["mse"].mean())
+
+
+def takeaway(real: pd.DataFrame, simulated: pd.DataFrame) -> str:
+    """The chapter's one sentence, true for whatever the tables hold."""
+    gone = 100 * way(simulated, "ridge_past").estimate
+    cut = 100 * way(real, "ridge_past", end="", start="ridge").estimate
+    network = evaluate.compare(simulated, "mlp", "ridge", "rmse", "effect").verdict
+    line = "one line about a person's own past"
+    helped = (
+        f"In real people, {line} removes {cut:.0f} % of what ridge regression misses"
+        if cut > 0
+        else f"In real people, {line} does not help ridge regression"
+    )
+    return (
+        f"{helped}; in simulated runners it goes {gone:.0f} % of the way from knowing nothing to "
+        "all that can be known, while a neural network that sees features alone "
+        f"{SAYS[network]} ridge."
+    )
+
+
+def against(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:
+    """What the protocol lets us say of an arm against another, with the gain in RMSE."""
+    found = evaluate.compare(scores, arm, rival, "rmse", quantity)
+    return f"{SAYS[found.verdict]} {RIVALS[rival]} ({found.gain:+.2f})"
+
+
+def harmed(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:
+    """How many athletes an arm harms, e.g. ``'3 of 40'``."""
+    found = evaluate.compare(scores, arm, rival, "rmse", quantity)
+    return f"{found.harmed} of {found.athletes}"
+
+
+def survives(tables: Mapping[str, pd.DataFrame], *question: str) -> str:
+    """Whether the answer to a question of the study survives Holm's correction for all of them.
+
+    Parameters
+    ----------
+    tables : Scores by data set
+    *question : data set, target, arm, rival
+    """
+    kept = evaluate.holm(judge(by_target(tables)))
+    return "survives" if kept[question] else "does not survive"
+
+
+def features_alone(real: pd.DataFrame) -> str:
+    """Which models of features beat the mean predictor in real people."""
+    names = [n for n in ("trimp", "ratio", "ridge", "boosting", "mlp")
+             if evaluate.compare(real, n, "mean", "rmse", "rpe").verdict == "better"]  # fmt: skip
+    if not names:
+        return "none of the five models that see features alone is shown to beat the mean predictor"
+    beat = " and ".join(TITLES[n] for n in names)
+    return f"of the five models that see features alone, only {beat} can be told from the mean"

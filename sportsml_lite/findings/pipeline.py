@@ -1,0 +1,66 @@
+"""What chapter 10 says of its study: what everything brought, and what each part is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from sportsml_lite.evaluate import athlete_values, compare, mean
+from sportsml_lite.studies.pipeline import judge
+
+PEOPLE = {"swimming": "swimmers", "actes": "young riders", "simulated": "simulated runners"}
+RIVALS = {
+    "better": "It beats MiniRocket, given the same windows of the athlete, by {}.",
+    "worse": "MiniRocket, given the same windows of the athlete, does better still: here the "
+    "pipeline loses {}.",
+    "no difference": "MiniRocket, given the same windows of the athlete, does as well ({}).",
+    "undecided": "From MiniRocket, given the same windows of the athlete, it cannot be told apart "
+    "({}).",
+}
+ADVICE = {
+    "better": "it pays",
+    "worse": "it does harm on average: leave it out",
+    "no difference": "it makes no difference worth naming: leave it out",
+    "undecided": "with so few swimmers nobody can say whether it pays; what it costs is certain",
+}
+
+
+def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """What the lesson prints of the study, by the name under which it is recorded.
+
+    tables : Scores of ``swimming``, ``actes`` and ``simulated``
+    """
+    said = {}
+    verdicts = judge(tables)
+    for dataset, people in PEOPLE.items():
+        whole = verdicts[dataset, "everything"]
+        luck = compare(tables[dataset], "none_again", "none")
+        said |= {
+            f"{dataset}_gain": f"{whole.gain:+.3f}",
+            f"{dataset}_harm": (
+                f"{whole.harmed} of {whole.athletes} {people} (another seed alone: {luck.harmed})"
+            ),
+        }
+    swim = {name: c for (dataset, name), c in verdicts.items() if dataset == "swimming"}
+    before, after = (athlete_values(tables["swimming"], arm) for arm in ("none", "whole"))
+    lowest = before.idxmin()
+    rival = RIVALS[swim["rival"].verdict].format(f"{swim['rival'].gain.estimate:+.3f}")
+    return said | {
+        "in_short": (
+            f"Teacher, student and five windows of each stroke change the macro-F1 of a new "
+            f"swimmer by {swim['everything'].gain.estimate:+.3f}. Take the swimmer's windows out "
+            f"again, and it changes by {-swim['without_personal'].gain.estimate:+.3f}; take the "
+            f"teacher out, and by {-swim['without_teacher'].gain.estimate:+.3f}. {rival}"
+        ),
+        **{
+            name: f"{-swim[name].gain.estimate:+.3f}: {ADVICE[swim[name].verdict]}"
+            for name in ("without_teacher", "without_personal")
+        },
+        "lowest_before": f"{before[lowest]:.2f}",
+        "lowest_after": f"{after[lowest]:.2f}",
+        "lowest_tenth": f"{swim['everything'].lowest_tenth:+.3f}",
+        "rival": rival,
+        "rival_level": f"{mean(tables['swimming'], 'minirocket_personal'):.3f}",
+        "whole_level": f"{mean(tables['swimming'], 'whole'):.3f}",
+    }

@@ -1,0 +1,106 @@
+"""What chapter 9 says of its study: what five windows bought, for whom, and in which exam."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from sportsml_lite.evaluate import compare
+from sportsml_lite.studies.transfer import COUNTED, EXAMS, FEW_KS, at, most_helped
+
+STANDS = {
+    "better": "a gain worth naming",
+    "worse": "a loss",
+    "no difference": "too little to name",
+    "undecided": "with so few athletes nobody can tell it from luck",
+}
+
+
+def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """What the lesson prints of the study, by the name under which it is recorded.
+
+    tables : Scores of ``swimming``, ``simulated`` and ``actes``
+    """
+    five = at(tables["swimming"], COUNTED)
+    runners = at(tables["simulated"], COUNTED)
+    whole = compare(five, "shrink", "population")
+    mask = compare(five, "masked", "population")
+    own = compare(five, "shrink", "masked")
+    luck = compare(five, "population_again", "population")
+    guard = compare(five, "guarded", "population")
+    reserve = compare(tables["actes"], "reserve", "population")
+    moves = five[(five["arm"] == "guarded") & (five["metric"] == "moved")]["value"].mean()
+    exam = {
+        name: [
+            compare(at(tables[name], 1), *pair, "accuracy").gain.estimate for pair in EXAMS.values()
+        ]
+        for name in ("swimming", "simulated")
+    }
+    there = compare(runners, "shrink", "masked")
+    return {
+        "in_short": (
+            f"Five labelled windows of each stroke change the macro-F1 of a new swimmer by "
+            f"{whole.gain.estimate:+.3f} on average: {mask.gain.estimate:+.3f} for merely knowing "
+            f"which strokes are swum, {own.gain.estimate:+.3f} for learning from the windows. "
+            f"Of {whole.athletes} swimmers {whole.harmed} end up worse; a mere change of seed "
+            f"does that to {luck.harmed}."
+        ),
+        "gain": f"{whole.gain:+.3f}",
+        "own": f"{own.gain:+.3f}",
+        "stands": STANDS[own.verdict],
+        "mask": f"{mask.gain:+.3f}",
+        "athlete": most_helped(tables["swimming"]),
+        "people": f"{whole.athletes}",
+        "harmed": f"{whole.harmed}",
+        "harmed_null": f"{luck.harmed}",
+        "harmed_guarded": f"{guard.harmed}",
+        "lowest": f"{whole.lowest_tenth:+.3f}",
+        "lowest_guarded": f"{guard.lowest_tenth:+.3f}",
+        "moves": f"{100 * moves:.0f}",
+        **{
+            f"exam_{name}": ", then ".join(f"{gain:+.3f}" for gain in gains)
+            for name, gains in exam.items()
+        },
+        "kinder": (
+            "The head did not become any worse from one line to the next; the exam became harder."
+            if all(lot > earliest for lot, earliest, _ in exam.values())
+            else "Not everywhere did the kinder exam give the higher mark; do not count on that."
+        ),
+        "runners": f"{there.gain:+.3f} ({STANDS[there.verdict]})",
+        "reserve": f"{reserve.gain:+.3f}",
+        "reserve_stands": STANDS[reserve.verdict],
+    }
+
+
+def nulls(tables: Mapping[str, pd.DataFrame]) -> dict[tuple, int]:
+    """How many athletes a mere change of seed harms: (data set, k) → count."""
+    found = {}
+    for dataset, scores in tables.items():
+        if "reserve" in set(scores["arm"]):
+            found[dataset, np.nan] = compare(scores, "population_again", "population").harmed
+            continue
+        for k in FEW_KS:
+            if len(at(scores, k)):
+                found[dataset, k] = compare(at(scores, k), "population_again", "population").harmed
+    return found
+
+
+def read_rightly(scores: pd.DataFrame, athlete: str) -> pd.DataFrame:
+    """Share of an athlete's later windows that are answered rightly, mean over the models.
+
+    scores : of this study and one data set
+
+    Returns
+    -------
+    index class, columns before, after
+    """
+    part = at(scores, COUNTED)
+    cells = part[(part["metric"] == "count") & (part["athlete"] == athlete)]
+    right = {}
+    for name, arm in (("before", "population"), ("after", "shrink")):
+        own = cells[cells["arm"] == arm]
+        hits = own[own["truth"] == own["predicted"]].groupby("truth")["value"].sum()
+        right[name] = (hits / own.groupby("truth")["value"].sum()).fillna(0.0)
+    return pd.DataFrame(right)
