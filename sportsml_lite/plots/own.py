@@ -86,17 +86,19 @@ def show(own: Own, draw: Callable = curve) -> None:
     """
     from IPython.display import display
 
-    for item in _items(own, draw):
+    for item in items(own, draw):
         display(item)
 
 
-def _items(own: Own, draw: Callable) -> Iterator:
+def items(own: Own, draw: Callable = curve) -> Iterator:
+    """What :func:`show` displays: pictures and tables."""
     for person in own.people:
         yield _picture(draw(person), spoken(person, draw))
         if draw is curve:
-            yield grammar.score_table(study.results(person), caption=study.about(person))
+            caption = html.escape(study.about(person), quote=False)  # a folder's name is text
+            yield grammar.score_table(study.results(person), caption=caption)
     if own.left_out:
-        rows = [{"left out": plain(why), "how often": n} for why, n in own.left_out.items()]
+        rows = [{"left out": why, "how often": n} for why, n in own.left_out.items()]
         yield grammar.score_table(rows, caption="When the files were read:")
 
 

@@ -134,8 +134,18 @@ def with_tables(options: Options) -> Options:
 
 
 def study(found: DataSet) -> tuple[Person, ...]:
-    """Everyone who has at least :data:`LEAST` sessions, the :data:`SHOWN` with most of them."""
+    """Everyone who has at least :data:`LEAST` sessions, the :data:`SHOWN` with most of them.
+
+    Raises
+    ------
+    UserError for effects of two kinds, such as a device's and a simulator's
+    """
     usable, reasons = _usable(found.sessions)
+    kinds = usable["effect_name"].dropna().unique()
+    if len(kinds) > 1:
+        raise UserError(
+            f"{found.name}: effects of two kinds, {kinds[0]!r} and {kinds[1]!r}; keep one kind"
+        )
     counts = usable["athlete_id"].value_counts()
     names = counts.index[counts >= LEAST][:SHOWN]
     if not len(names):
@@ -337,11 +347,14 @@ def _positive(interval: evaluate.Interval) -> evaluate.Interval:
 
 def _usable(sessions: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     """The sessions that can be predicted, and why each other one cannot (empty for these)."""
+    lacks = {
+        "sessions without a duration": ~(sessions["duration_s"] > 0),
+        "sessions without heart rate": ~(sessions["hr_mean_bpm"] > 0),
+        "sessions without a training effect": sessions["effect"].isna(),
+    }
     reasons = pd.Series("", index=sessions.index)
-    for column, what in (("duration_s", "sessions without a duration"),
-                         ("hr_mean_bpm", "sessions without heart rate"),
-                         ("effect", "sessions without a training effect")):  # fmt: skip
-        reasons = reasons.mask(~(sessions[column] > (-1 if column == "effect" else 0)), what)
+    for why, wrong in lacks.items():
+        reasons = reasons.mask(wrong & (reasons == ""), why)
     return sessions[reasons == ""], reasons
 
 

@@ -124,12 +124,19 @@ def kept_tables(folder: Path | str) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(home / f".{place}.lock"):
         if not (home / f"{place}-{key}").is_dir():
-            data = load_files(root)
+            data = _or_tables(root)
             for old in home.glob(f"{place}-*"):  # of another state of the same folder
                 shutil.rmtree(old)
             streams = data.streams.drop(columns=["lat_deg", "lon_deg"], errors="ignore")
             write_tables(replace(data, streams=streams), home / f"{place}-{key}")
     return home / f"{place}-{key}"
+
+
+def _or_tables(root: Path) -> DataSet:
+    try:
+        return load_files(root)
+    except devices.DeviceFileError as error:
+        raise UserError(f"{error}, or one with tables (sessions.csv)") from None
 
 
 def _check(back: DataSet, data: DataSet) -> None:
