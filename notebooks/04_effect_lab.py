@@ -47,7 +47,7 @@ profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recom
 check_values("04_effect_lab", globals())
 names = study.STUDY.datasets if profile == "accepted" else (dataset,)
 options = [runner.Options(name, data_dir, seed, profile) for name in names]
-options = [own.with_tables(o) for o in options]  # device files become tables
+options = [own.with_tables(o, own.TRIMP_NEEDS) for o in options]
 workers = 2 if profile == "full" else 1
 tables = {o.name: runner.table(study.STUDY, o, workers) for o in options}
 panels = study.by_target(tables)

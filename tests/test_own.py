@@ -423,6 +423,14 @@ def test_too_few_sessions_are_one_line_with_both_numbers(tmp_path, cache):
     assert "\n" not in text
 
 
+def test_a_lab_names_the_column_that_nobody_has(tmp_path, cache):
+    fit(tmp_path / "mine" / "1.fit", [150] * 60, {"gender": "male"})
+    options = Options(data_dir=str(tmp_path / "mine"))
+    assert study.with_tables(options, ["sex"]) == study.with_tables(options)
+    with pytest.raises(UserError, match=r"no athlete has hr_rest_bpm.*athletes\.csv"):
+        study.with_tables(options, study.TRIMP_NEEDS)
+
+
 def test_a_folder_without_files_says_what_it_should_hold(tmp_path, cache):
     with pytest.raises(UserError, match=r"holds no \.fit.*sessions\.csv"):
         study.open_folder(Options(data_dir=str(tmp_path)))

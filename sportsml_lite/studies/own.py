@@ -10,7 +10,7 @@ growing with the n sessions that it learned from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +41,7 @@ LEAST = 20  # sessions of one person: 14 to learn from, 3 to choose by, 3 to be 
 SIZES = (5, 10, 20, 40, 80, 160, 320)  # of the learning curve, as far as there are sessions
 WORTH = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)  # k: sessions that the simulated model counts as
 SHOWN = 4  # people, those with the most sessions
+TRIMP_NEEDS = ("sex", "hr_rest_bpm")
 CROWD = 60  # simulated athletes
 WHOSE = {"device": "the device's training effect"}  # any other is the simulator's
 
@@ -119,17 +120,29 @@ def open_folder(options: Options, least: int = protocol.PROTOCOL.folds) -> Own:
     return Own(replace(options, dataset=fetch.SIMULATED[0], data_dir=""), people, note, left_out)
 
 
-def with_tables(options: Options) -> Options:
+def with_tables(options: Options, needs: Collection[str] = ()) -> Options:
     """The options with a folder of tables in place of a folder of device files.
+
+    Parameters
+    ----------
+    options : of a lesson or lab
+    needs : columns of Athletes that at least one athlete must have, e.g. :data:`TRIMP_NEEDS`
 
     Raises
     ------
-    UserError if the folder holds neither
+    UserError if the folder holds neither, or nothing of what is needed
     """
     if options.simulated or options.dataset in fetch.ORIGINS:
         return options
     named = options.data_dir if options.dataset in fetch.SIMULATED else options.dataset
     tables = own_files.kept_tables(fetch.locate(named))
+    athletes = own_tables.load_tables(tables).athletes if needs else None
+    for column in needs:
+        if not athletes[column].notna().any():
+            raise UserError(
+                f"{named}: no athlete has {column}, which TRIMP needs; of device files, make tables "
+                "(sportsml tables FOLDER), fill in athletes.csv and give the new folder"
+            )
     return replace(options, dataset=fetch.SIMULATED[0], data_dir=str(tables))
 
 

@@ -136,7 +136,7 @@ def _or_tables(root: Path) -> DataSet:
     try:
         return load_files(root)
     except devices.DeviceFileError as error:
-        raise UserError(f"{error}, or one with tables (sessions.csv)") from None
+        raise UserError(f"{error} or a folder of tables (sessions.csv)") from None
 
 
 def _check(back: DataSet, data: DataSet) -> None:
