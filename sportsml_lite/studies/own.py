@@ -140,8 +140,8 @@ def with_tables(options: Options, needs: Collection[str] = ()) -> Options:
     for column in needs:
         if not athletes[column].notna().any():
             raise UserError(
-                f"{named}: no athlete has {column}, which TRIMP needs; of device files, make tables "
-                "(sportsml tables FOLDER), fill in athletes.csv and give the new folder"
+                f"{named}: no athlete has {column}, which TRIMP needs; make tables of device "
+                "files (sportsml tables FOLDER), fill in athletes.csv and give the new folder"
             )
     return replace(options, dataset=fetch.SIMULATED[0], data_dir=str(tables))
 
