@@ -39,10 +39,11 @@ from sklearn.tree import DecisionTreeRegressor
 from sportsml_lite import evaluate, prepare, protocol
 from sportsml_lite.findings import prepare as findings
 from sportsml_lite.plots import grammar, style
+from sportsml_lite.plots import own as own_figures
 from sportsml_lite.plots import prepare as figures
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
-from sportsml_lite.studies import accepted
+from sportsml_lite.studies import accepted, own
 from sportsml_lite.studies import prepare as study
 from sportsml_lite.studies.runner import Options
 
@@ -50,7 +51,7 @@ style.use()
 
 # %% tags=["parameters"]
 dataset = "simulated"  # name or path: also simulated_b, actes, pmdata or a folder
-data_dir = ""  # path: folder around the data set, or of your own tables
+data_dir = ""  # path: folder around the data set, or of your device files or tables
 seed = 0  # whole number, 0 to 1000000: athletes, splits, locker numbers
 n_athletes = 60  # athletes, 20 to 1000: how many simulated athletes
 n_days = 28  # days, 21 to 365: how long they train
@@ -127,15 +128,15 @@ record("n_adults", scores["pmdata"]["athlete"].nunique())
 # folds. Where every row has a name of its own, we split rows; where it carries its athlete's, athletes.
 
 # %% tags=["hide-input"]
-live = study.load(
-    Options(
-        dataset,
-        data_dir,
-        seed,
-        "quick",
-        {"n_athletes": n_athletes, "n_days": n_days},
-    )
+options = Options(
+    dataset,
+    data_dir,
+    seed,
+    "quick",
+    {"n_athletes": n_athletes, "n_days": n_days},
 )
+mine = own.open_folder(options, least=7)  # athletes that a split needs
+live = study.load(mine.live)
 y, athlete = live.rows.y, live.rows.athlete
 locker = study.locker_numbers(athlete, seed)
 
@@ -170,7 +171,7 @@ pairs = np.subtract.outer(levels, levels)[~np.eye(len(levels), dtype=bool)]
 assert np.isclose((pairs**2).mean(), 2 * between)
 
 # %% tags=["check"]
-record("what", study.TARGETS[live.rows.target])
+record("what", study.TARGETS[live.rows.target] + mine.note)
 record("unit", study.UNITS[live.rows.target])
 record("live_athletes", len(levels))
 record("live_met", met, digits=2)
@@ -243,8 +244,13 @@ record("lead_never", f"{lead_never:.2f}")
 # **Caveat.** "How well will it do tomorrow, for people it knows?" is a fair question
 # {footcite:p}`little2017`. Then split by **time** within each athlete. Random rows do not answer that
 # either, since they let the model know next week. {doc}`Chapter 9 <09_transfer>` asks what a few
-# sessions of a new athlete are worth, and keeps a gap in time.
-#
+# sessions of a new athlete are worth, and keeps a gap in time. With the files of one person,
+# `sportsml run 02 -p data_dir my_rides`, such a split is drawn here.
+
+# %% tags=["remove-input"]
+own_figures.show(mine, own_figures.timeline)  # nothing without your files
+
+# %% [markdown]
 # ## Whatever learns, learns from training athletes
 #
 # Before a model sees a table, three smaller things have learned from it: what is impossible, what

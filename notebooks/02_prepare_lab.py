@@ -38,15 +38,15 @@ from sportsml_lite.plots import grammar, style
 from sportsml_lite.plots import prepare as figures
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
+from sportsml_lite.studies import own, runner
 from sportsml_lite.studies import prepare as study
-from sportsml_lite.studies import runner
 from sportsml_lite.studies.runner import Options
 
 style.use()
 
 # %% tags=["parameters"]
 dataset = "simulated"  # name or path: also simulated_b, actes, pmdata or a folder
-data_dir = ""  # path: folder around the data set, or of your own tables
+data_dir = ""  # path: folder around the data set, or of your device files or tables
 seed = 0  # whole number, 0 to 1000000: athletes, deals and hidden gaps
 profile = "accepted"  # 'accepted', 'quick' or 'full': read, or recompute
 
@@ -55,7 +55,7 @@ check_values("02_prepare_lab", globals())
 if profile == "accepted":
     asked = [Options(name, profile=profile) for name in study.STUDY.datasets]
 else:
-    asked = [Options(dataset, data_dir, seed, profile)]
+    asked = [own.with_tables(Options(dataset, data_dir, seed, profile))]
 scores = {options.name: runner.table(study.STUDY, options) for options in asked}
 exams = {name: table[table["lost"].isna()] for name, table in scores.items()}
 arms = {name: set(table["arm"]) for name, table in scores.items()}
@@ -213,7 +213,7 @@ grammar.score_table(
 # than easy ones take away: a session's mean heart rate gives less than its seconds do.
 
 # %% tags=["hide-input"]
-live = study.load(Options(dataset, data_dir, seed, "quick"))
+live = study.load(own.with_tables(Options(dataset, data_dir, seed, "quick")))
 
 # %% mystnb={"figure": {"caption": "A dot a session: how much more TRIMP its seconds give than its mean heart rate, over how uneven it was.", "name": "fig-prepare-lab-trimp"}, "image": {"alt": "Dots rising from zero: the difference between the two ways of computing TRIMP grows with the spread of heart rate within the session."}}
 figures.impulses(findings.impulses(live))

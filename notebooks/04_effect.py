@@ -44,12 +44,13 @@ from sportsml_lite.baselines.sessions import add_own_past, fit_baseline
 from sportsml_lite.findings import effect as findings
 from sportsml_lite.models import MLP
 from sportsml_lite.plots import effect as figures
+from sportsml_lite.plots import own as own_figures
 from sportsml_lite.plots import style
 from sportsml_lite.plots.grammar import score_table
 from sportsml_lite.prepare import fit_scaler
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
-from sportsml_lite.studies import accepted
+from sportsml_lite.studies import accepted, own
 from sportsml_lite.studies import effect as study
 from sportsml_lite.studies.runner import Options
 from sportsml_lite.training import TrainConfig, examples, fit_many
@@ -58,7 +59,7 @@ style.use()
 
 # %% tags=["parameters"]
 dataset = "simulated"  # name: simulated, simulated_b or pmdata; of the live example
-data_dir = ""  # path: folder of your own tables, or the one that holds pmdata
+data_dir = ""  # path: folder of your device files or tables, or around pmdata
 seed = 0  # 0 to 1000000: simulated athletes, first weights, order of batches
 n_athletes = 80  # athletes, 20 to 2000: how many are simulated
 rate = 0.001  # 1, 1e-6 to 1: learning rate of the network
@@ -74,7 +75,8 @@ tables = {
 }
 real, simulated = tables["pmdata"].query("target == 'rpe'"), tables["simulated"]
 options = Options(dataset, data_dir, seed, settings={"n_athletes": n_athletes})
-data, (train, validation, test) = study.example(options)
+mine = own.open_folder(options)
+data, (train, validation, test) = study.example(mine.live)
 unit = study.UNITS[data.target]
 
 # %% tags=["check"]
@@ -100,10 +102,22 @@ figures.ladder({figures.REAL: real, figures.SIMULATED: simulated})
 # predicts the ratings of PMData {footcite:p}`thambawita2020`, {glue:text}`n_people` people with a
 # watch, and never calls them an effect. The simulated stair predicts an effect that our simulator
 # computed, so that we know what was knowable. A watch maker's number {footcite:p}`firstbeat2012` is
-# a third thing, which this chapter does not use.
+# a third thing.
 
 # %% tags=["check"]
 record("n_people", real["athlete"].nunique())
+record("own", own.told(mine))
+
+# %% [markdown]
+# ### Your own sessions
+#
+# That third thing can be asked of your own watch. `sportsml run 04 -p data_dir my_rides` reads its
+# files, and the answer stands here. Your first sessions teach (70 %), the next choose (15 %), the
+# latest are asked. Four predictors compete: your mean so far, a ridge of *simulated* athletes, a ridge
+# of your own $n$ sessions, and a mean of the two ridges in which your own has the weight $n/(n + k)$.
+
+# %% tags=["remove-input"]
+own_figures.show(mine)  # nothing without your files
 
 # %% [markdown]
 # ## Why a session does not say it all
@@ -149,7 +163,7 @@ words = {"effect": "the training effect", "rpe": "the perceived exertion"}
 train_n, validation_n, test_n = (
     len(set(p.athlete)) for p in (train, validation, test)
 )
-record("target", words[data.target])
+record("target", words[data.target] + mine.note)
 record("n_train", train_n)
 record(
     "dealt", f"{validation_n} say when to stop, {test_n} are asked once, at the end"

@@ -34,13 +34,13 @@ from sportsml_lite.plots.grammar import (
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
 from sportsml_lite.studies import effect as study
-from sportsml_lite.studies import runner
+from sportsml_lite.studies import own, runner
 
 style.use()
 
 # %% tags=["parameters"]
 dataset = "simulated"  # name or path: pmdata, simulated, simulated_b or a folder
-data_dir = ""  # path: folder of your own tables, or the one that holds pmdata
+data_dir = ""  # path: folder of your device files or tables, or around pmdata
 seed = 0  # 0 to 1000000: added to every job's own seed, and to the simulation's
 profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recompute
 
@@ -48,6 +48,7 @@ profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recom
 check_values("04_effect_lab", globals())
 names = study.STUDY.datasets if profile == "accepted" else (dataset,)
 options = [runner.Options(name, data_dir, seed, profile) for name in names]
+options = [own.with_tables(o, own.TRIMP_NEEDS) for o in options]
 workers = 2 if profile == "full" else 1
 tables = {o.name: runner.table(study.STUDY, o, workers) for o in options}
 panels = findings.by_target(tables)

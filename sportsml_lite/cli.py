@@ -135,6 +135,39 @@ def fetch(names):
         click.echo(f"{name}: {source.fetch(name, progress=_bar(name))}")
 
 
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+@click.option("--athlete", default="", help="All files are this person's, whatever the folders.")
+@click.option("--out", default="", help="Folder to make; default: FOLDER_tables, here.")
+def tables(folder, athlete, out):
+    """Read the device files in FOLDER, and write tables for pandas, or for chapters 2, 4, 7, 10.
+
+    With files in sub-folders only, each sub-folder is a person. Correct athletes.csv by hand, then
+    run a chapter on the new folder: sportsml run 04 -p data_dir my_rides_tables.
+    """
+    from sportsml_lite.collect.datasets import own_files
+
+    with _plain_errors():
+        data = own_files.load_files(folder, athlete, _files_bar())
+        made = own_files.write_tables(data, out or f"{data.name}_tables")
+    for what in ("athletes", "sessions", "streams"):
+        click.echo(f"{what}: {len(getattr(data, what)):,} rows")
+    for row in data.dropped[data.dropped["rows"] > 0].itertuples():
+        click.echo(f"left out: {row.rows} × {row.reason}")
+    click.echo(f"tables: {made}")
+
+
+def _files_bar():
+    """A callback (done, total, name) that draws on a terminal and is silent elsewhere."""
+    if not sys.stderr.isatty():
+        return None
+
+    def draw(done: int, total: int, name: str) -> None:
+        click.echo(f"\r{done} of {total} files", nl=done == total, err=True)
+
+    return draw
+
+
 @main.group("results")
 def results_group():
     """Tables that pages print without computing them: list, show, accept, redo, verify."""
