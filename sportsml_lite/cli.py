@@ -147,9 +147,8 @@ def tables(folder, athlete, out):
     """
     from sportsml_lite.collect.datasets import own_files
 
-    with _plain_errors():
-        data = own_files.load_files(folder, athlete, _files_bar())
-        made = own_files.write_tables(data, out or f"{data.name}_tables")
+    data = own_files.load_files(folder, athlete, _files_bar())
+    made = own_files.write_tables(data, out or f"{data.name}_tables")
     for what in ("athletes", "sessions", "streams"):
         click.echo(f"{what}: {len(getattr(data, what)):,} rows")
     for row in data.dropped[data.dropped["rows"] > 0].itertuples():
