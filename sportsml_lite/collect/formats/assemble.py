@@ -80,7 +80,8 @@ def assemble(
         raise Refusal(
             f"it holds {len(recordings):,} sessions, more than {MAX_SESSIONS:,}", "split the file"
         )
-    kept, notes, refused = [], [], []
+    kept, refused = [], []
+    notes = [note for recording in recordings for note in recording.file_notes]
     for number, recording in enumerate(recordings, start=1):
         which = f"session {number}: " if len(recordings) > 1 else ""
         points, ordered = in_order(recording.points)

@@ -62,7 +62,7 @@ def read_csv(data: bytes, columns: str = "") -> list[Recording]:
     if "athlete_id" in rows and any(own["athlete_id"].nunique() > 1 for own in sessions):
         raise Refusal("a session of it has several athletes", "give each a session_id of its own")
     found = [_recording(own, factors, table) for own in sessions]
-    return [replace(found[0], notes=(*table.notes, *notes, *found[0].notes)), *found[1:]]
+    return [replace(found[0], file_notes=(*table.notes, *notes)), *found[1:]]
 
 
 def _meant(table: Table) -> tuple[pd.DataFrame, dict[str, float], list[str]]:

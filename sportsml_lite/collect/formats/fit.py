@@ -66,7 +66,7 @@ def read_fit(data: bytes) -> list[Recording]:
     if not found:
         raise refused[0][1]
     notes = tuple(f"left out from byte {at:,} on: {refusal.reason}" for at, refusal in refused)
-    return [replace(found[0], notes=notes + found[0].notes), *found[1:]]
+    return [replace(found[0], file_notes=(*notes, *found[0].file_notes)), *found[1:]]
 
 
 def _messages(part: bytes | Refusal) -> dict[str, list[dict]]:
@@ -118,12 +118,11 @@ def _activity(messages: Mapping[str, list[dict]]) -> list[Recording]:
             notes.append("a session has no records and no start")
             continue
         stated, doubts = _stated(session, own, _of(laps, starts, i))
-        label = f"session {i + 1}: " if len(sessions) > 1 else ""
         found = _recording(session, own, stated, SIMULATED if product == SIMULATED else "device")
-        recordings.append(replace(found, notes=tuple(label + doubt for doubt in doubts)))
+        recordings.append(replace(found, notes=tuple(doubts)))
     if not recordings:
         raise Refusal(notes[-1], "export the activity again")
-    return [replace(recordings[0], notes=(*notes, *recordings[0].notes)), *recordings[1:]]
+    return [replace(recordings[0], file_notes=tuple(notes)), *recordings[1:]]
 
 
 def _begin_s(message: Mapping) -> float:

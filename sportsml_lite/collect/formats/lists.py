@@ -68,7 +68,7 @@ def read_list(table: Table) -> list[Recording]:
         found.append(Recording(_no_points(), start_us, row["sport"] or None, stated, effect))
     if not found:
         raise Refusal(notes[-1], "write dates as 2024-05-01 06:00:00")
-    return [replace(found[0], notes=(*table.notes, *notes)), *found[1:]]
+    return [replace(found[0], file_notes=(*table.notes, *notes)), *found[1:]]
 
 
 def _is_laps(table: Table) -> bool:
@@ -121,7 +121,9 @@ def _laps(table: Table, rows: pd.DataFrame, notes: list[str]) -> Recording:
             notes.append(
                 f"the laps' {name} adds to {stated[name]:,.0f}, the summary says {total:,.0f}"
             )
-    return Recording(_no_points(), None, None, stated, dated=False, notes=(*table.notes, *notes))
+    return Recording(
+        _no_points(), None, None, stated, dated=False, file_notes=(*table.notes, *notes)
+    )
 
 
 def _no_points() -> pd.DataFrame:

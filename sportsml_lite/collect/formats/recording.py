@@ -89,6 +89,7 @@ class Recording:
     effect_name : whose training effect ``stated`` holds, or None
     dated : False where times count from an unknown start
     notes : what was left out or taken from elsewhere, a sentence each
+    file_notes : the same of the whole file; one of its recordings carries them
     """
 
     points: pd.DataFrame
@@ -98,6 +99,7 @@ class Recording:
     effect_name: str | None = None
     dated: bool = True
     notes: tuple[str, ...] = ()
+    file_notes: tuple[str, ...] = ()
 
 
 def sport_name(text: str | None) -> str | None:

@@ -236,7 +236,7 @@ class _Parts:
             raise next(iter(self.refused.values()))
         left = [f"{self.kind} {i} left out: {r.reason}" for i, r in self.refused.items()]
         first = self.found[0]
-        return [replace(first, notes=(*left, *first.notes)), *self.found[1:]]
+        return [replace(first, file_notes=tuple(left)), *self.found[1:]]
 
 
 def _forget(element, parents: list) -> None:
