@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sportsml_lite.findings import effect as findings
 from sportsml_lite.plots import effect as figures
 from sportsml_lite.plots.style import ACCENT
 from sportsml_lite.studies import effect as study
@@ -95,20 +96,20 @@ def test_fewer_athletes_are_drawn_where_they_were_tried(simulated):
 
 
 def test_the_sentence_is_true_for_its_values(real, simulated):
-    said = figures.takeaway(real, simulated)
+    said = findings.takeaway(real, simulated)
     assert "removes 50 % of what ridge regression misses" in said
     assert "78 % of the way" in said and "loses to ridge" in said
     worse = _scores(ERRORS | {"ridge_past": 0.7}, "rpe")
     good = _scores(ERRORS | {"mlp": 0.2})
-    said = figures.takeaway(worse, good)
+    said = findings.takeaway(worse, good)
     assert "does not help ridge regression" in said and "does better than ridge" in said
 
 
 def test_features_alone_names_whom_the_interval_lets_through():
     arms = {"mean": 3.0, "trimp": 3.0, "ratio": 3.0, "ridge": 3.0, "boosting": 3.0, "mlp": 5.0}
-    assert "none of the five" in figures.features_alone(_scores(arms, "rpe"))
+    assert "none of the five" in findings.features_alone(_scores(arms, "rpe"))
     better = _scores(arms | {"ridge": 1.0}, "rpe")
-    assert "only ridge can be told" in figures.features_alone(better)
+    assert "only ridge can be told" in findings.features_alone(better)
 
 
 def test_table_and_counts(real, simulated):
@@ -116,13 +117,13 @@ def test_table_and_counts(real, simulated):
     assert rows[0]["model"] == "mean predictor" and len(rows) == 5
     assert rows[-1]["real people"] == "nobody knows"
     assert rows[-1]["simulated runners"].estimate == pytest.approx(0.316, abs=0.01)
-    assert figures.harmed(simulated, "mlp", "ridge", "effect") == "10 of 10"
-    assert figures.against(simulated, "mlp", "ridge", "effect").startswith("loses to ridge (-0.45")
+    assert findings.harmed(simulated, "mlp", "ridge", "effect") == "10 of 10"
+    assert findings.against(simulated, "mlp", "ridge", "effect").startswith("loses to ridge (-0.45")
     tables = {"simulated": simulated}
     question = ("simulated", "effect", "ridge_past", "ridge")
-    assert figures.survives(tables, *question) == "survives"
+    assert findings.survives(tables, *question) == "survives"
     same = _scores(ERRORS | {"ridge_past": 0.6}, spread=0.3)
-    assert figures.survives({"simulated": same}, *question) == "does not survive"
+    assert findings.survives({"simulated": same}, *question) == "does not survive"
 
 
 def test_every_short_name_is_an_arm():

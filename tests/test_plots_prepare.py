@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
+from sportsml_lite.findings.prepare import LookAhead
 from sportsml_lite.plots import prepare as figures
 from sportsml_lite.plots.style import ACCENT
-from sportsml_lite.studies.prepare import LookAhead
 
 
 def _title(ax):

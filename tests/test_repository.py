@@ -91,3 +91,34 @@ def test_references_are_cited_and_complete(root):
     for key, body in entries:
         for field in ("author", "title", "year"):
             assert re.search(rf"\b{field}\s*=", body), f"{key} has no {field}"
+
+
+# A module imports what stands on its own line or on one above.
+WINGS = """
+errors paths schema intensity fingerprint
+protocol
+evaluate
+collect
+simulate
+prepare regression
+models losses
+training
+transfer baselines
+studies
+findings
+plots
+publish
+cli
+""".strip().splitlines()
+
+
+def test_imports_point_one_way(root):
+    package = root / "sportsml_lite"
+    place = {wing: i for i, line in enumerate(WINGS) for wing in line.split()}
+    for path in package.glob("*[!_]*/**/*.py"):
+        wing = path.relative_to(package).parts[0]
+        text = path.read_text()
+        used = re.findall(r"from sportsml_lite\.(\w+)", text)
+        used += re.findall(r"\w+", " ".join(re.findall(r"from sportsml_lite import (.*)", text)))
+        wrong = [name for name in used if place[name] > place[wing]]
+        assert not wrong, f"{path.relative_to(root)} imports {wrong}"

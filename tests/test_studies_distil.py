@@ -4,15 +4,11 @@ from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from sportsml_lite import schema
-from sportsml_lite.errors import UserError
 from sportsml_lite.losses import Hard, Soft
-from sportsml_lite.plots import distil as figures
-from sportsml_lite.prepare.tasks import STROKES
 from sportsml_lite.studies import distil
 from sportsml_lite.studies.distil import ARMS, QUESTIONS, Arm
 from sportsml_lite.studies.runner import Options
@@ -176,96 +172,6 @@ def test_the_doubted_window_is_right_and_has_the_likeliest_second_class():
     assert set(rows["athlete"]) == {"a"}  # the teacher is wrong about b
     np.testing.assert_allclose(rows["value"], told[1])
     assert set(rows["truth"]) == {"x"}
-
-
-# --- what the lesson prints ----------------------------------------------------------------------
-
-
-def scores(gain=0.05, spread=0.004, athletes=20, teacher=0.02):
-    """Scores in which every arm with a teacher gains so much."""
-    random = np.random.default_rng(1)
-    rows = []
-    for a in range(athletes):
-        base = {"partition": 0, "fold": a % 5, "seed": a % 5, "athlete": f"s{a:02d}", "n": 9.0}
-        for name, arm in ARMS.items():
-            step = teacher if arm.teacher else gain if arm.alpha else 0.0
-            noise = spread * random.normal()
-            rows.append(base | {"arm": name, "metric": "macro_f1", "value": 0.8 + step + noise})
-            for metric in ("fidelity", "confidence", "confidence_train"):
-                rows.append(base | {"arm": name, "metric": metric, "value": 0.9})
-            rows.append(base | {"arm": name, "metric": "entropy", "value": 0.4})
-            rows.append(base | {"arm": name, "metric": "cross_entropy", "value": 0.5})
-        for answer, value in zip(STROKES, (0.0, 2.0, 1.9 - 0.01 * a, 0.0, 0.0), strict=True):
-            rows.append(base | {"arm": "teacher", "metric": "logit", "value": value,
-                                "truth": "freestyle", "answer": answer})  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-@pytest.mark.parametrize(
-    ("gain", "spread", "said"),
-    [
-        (0.05, 0.004, "better: +0.0"),
-        (-0.05, 0.004, "worse: -0.0"),
-        (0.0, 0.001, "nothing worth naming"),
-        (0.0, 0.05, "cannot tell: "),
-    ],
-)
-def test_the_sentence_on_top_follows_the_verdict(gain, spread, said):
-    tables = dict.fromkeys(distil.PEOPLE, scores(gain, spread))
-    found = distil.findings(tables)
-    assert said in found["in_short"]
-    assert found["asked"] == str(3 * len(QUESTIONS))
-    assert found["constant"] == "80"
-    assert found["label"] == "freestyle"
-    assert found["second"] == "breaststroke"
-    assert ("swimmers" in found["won"]) == (gain > 0)
-    assert ("swimmers" in found["lost"]) == (gain < 0)
-    assert all(isinstance(text, str) and text for text in found.values())
-
-
-def test_the_teachers_sentence_follows_its_verdict():
-    for step, said in ((0.1, "is better"), (-0.1, "even worse")):
-        lead = distil.findings(dict.fromkeys(distil.PEOPLE, scores(teacher=step)))["lead"]
-        assert lead.count(said) == 2
-        assert ("by being large" in lead) == (step < 0)
-
-
-def test_a_dull_class_is_no_telling_window():
-    table = scores()
-    label, logits = distil.telling_window(table, "transition")
-    assert label == "freestyle"
-    assert logits.nlargest(2).tolist() == [2.0, 1.9]
-    with pytest.raises(UserError, match="no window"):
-        distil.telling_window(table, "breaststroke")
-
-
-def test_by_labels_goes_from_eight_to_all():
-    table = distil.by_labels(scores())
-    assert list(table.columns) == ["8 labelled", "all labelled"]
-    assert table.loc["others' windows too", "all labelled"] == pytest.approx(
-        table.loc["labels and teacher", "all labelled"]
-    )
-    assert distil.by_labels(scores().query("arm == 'plain'")).empty
-
-
-def test_figures_show_what_the_table_holds():
-    table = scores(gain=-0.05)
-    top, low = figures.answer_and_gain(table).axes
-    assert any("20 of 20 harmed" in text.get_text() for text in low.texts)
-    assert top.get_yticklabels()[-1].get_text() == "freestyle"
-    assert "the others" in " ".join(
-        t.get_text()
-        for t in figures.temperature(table, *torch.randn(2, 9, 3).double()).axes[0].texts
-    )
-    assert figures.budget({"here": distil.by_labels(table)}).axes
-    assert "Too few" in figures.budget({"x": pd.DataFrame()}).axes[0].texts[0].get_text()
-    html = figures.gain_table(dict.fromkeys(distil.PEOPLE, table)).to_html()
-    assert "only another seed" in html
-    assert html.count(" *") >= 12
-    html = figures.question_table({"here": table}).to_html()
-    assert html.count("worse *") == 4
-    assert "20 (0) of 20" in html
-    assert figures.arm_table({"here": table}).to_html().count("<tr") == 1 + len(ARMS)
 
 
 def test_arms_are_frozen_and_named():

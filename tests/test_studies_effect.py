@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from sportsml_lite import evaluate, protocol
+from sportsml_lite.findings import effect as findings
 from sportsml_lite.prepare import session_table
 from sportsml_lite.simulate import simulate
 from sportsml_lite.studies import effect as study
@@ -183,13 +184,13 @@ def _errors(**errors):
 
 def test_way_by_hand():
     table = _errors(mean=[1.0, 1.2, 0.8, 1.0], half=[0.6, 0.7, 0.5, 0.6], floor=[0.2] * 4)
-    found = study.way(table, "half")
+    found = findings.way(table, "half")
     assert found.estimate == pytest.approx(0.4 / 0.8)
     assert found.low <= found.estimate <= found.high
-    assert study.way(table, "mean").estimate == 0
-    end = study.way(table, "floor")
+    assert findings.way(table, "mean").estimate == 0
+    end = findings.way(table, "floor")
     assert (end.estimate, end.low, end.high) == pytest.approx((1, 1, 1))
-    assert study.way(table, "half", end="").estimate == pytest.approx(0.4)
+    assert findings.way(table, "half", end="").estimate == pytest.approx(0.4)
 
 
 def test_own_share_finds_the_level_and_not_chance():
@@ -201,11 +202,11 @@ def test_own_share_finds_the_level_and_not_chance():
             pd.DataFrame({"arm": "x", "athlete": range(2000), "metric": m, "value": v, "n": 20.0})
             for m, v in values.items()
         ]
-        assert study.own_share(pd.concat(rows), "x") == pytest.approx(wanted, abs=0.03)
+        assert findings.own_share(pd.concat(rows), "x") == pytest.approx(wanted, abs=0.03)
 
 
 def test_questions_are_asked_where_both_arms_ran(scores):
-    panels = study.by_target({"here": scores})
+    panels = findings.by_target({"here": scores})
     found = study.judge(panels)
     assert list(panels) == [("here", "effect")]
     assert {key[2:] for key in found} == {("ridge", "mean"), ("ridge_past", "ridge"),

@@ -4,7 +4,6 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -15,7 +14,6 @@ from sportsml_lite.baselines.windows import (
 )
 from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.models import Student
-from sportsml_lite.plots import pipeline as figures
 from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.studies import pipeline as study
 from sportsml_lite.studies.runner import Options
@@ -163,55 +161,3 @@ def test_scores_agree_with_answers_and_a_class_without_windows_is_never_given(ta
     both = fit_symmetric_scores(train, validation, signs)
     turned = replace(test, X=-test.X)
     np.testing.assert_allclose(both(test), both(turned), atol=1e-5)
-
-
-# --- what a page says ----------------------------------------------------------------------------
-
-
-def made_up(whole=0.1, rival=0.1, only_personal=0.09):
-    rng = np.random.default_rng(1)
-    level = rng.uniform(0.6, 0.8, 20)
-    gain = {"whole": whole, "minirocket_personal": rival, "only_personal": only_personal}
-    rows = [
-        (arm, 5.0, 0, i // 4, i // 4, f"s{i}", "macro_f1",
-         level[i] + gain.get(arm, 0.0) * (1 + 0.1 * (i % 2)), 10)
-        for arm in study.ARMS for i in range(20)
-    ]  # fmt: skip
-    columns = ["arm", "k", "partition", "fold", "seed", "athlete", "metric", "value", "n"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-@pytest.mark.parametrize(
-    ("rival", "verdict"), [(0.0, "better"), (0.2, "worse"), (0.1, "no difference")]
-)
-def test_the_sentence_tells_how_the_rival_did(rival, verdict):
-    told = study.findings(dict.fromkeys(study.PEOPLE, made_up(rival=rival)))
-    assert told["rival"] == study.RIVALS[verdict].format(f"{(0.1 - rival) * 1.05:+.3f}")
-    assert told["rival"] in told["in_short"]
-    assert told["without_personal"].startswith("-0.105: " + study.ADVICE["better"])
-    assert "0 of 20 swimmers" in told["swimming_harm"]
-
-
-def test_a_question_without_its_arms_is_not_asked():
-    scores = made_up()
-    heart = scores[~scores["arm"].isin(["masked", "taught_masked", "means"])]
-    verdicts = study.judge({"swimming": scores, "actes": heart})
-    asked = {d: {q for dataset, q in verdicts if dataset == d} for d in ("swimming", "actes")}
-    assert asked["swimming"] == set(study.QUESTIONS) == set(figures.ASKED)
-    assert asked["swimming"] - asked["actes"] == {"mask", "beyond_mask", "own_windows"}
-    html = figures.step_table({"swimming": scores, "actes": heart}).to_html()
-    assert html.count("<tr>") == 1 + len(figures.LESSON)
-    assert "–" in html
-
-
-def test_figures_show_every_athlete_and_every_rung():
-    scores = made_up()
-    fig = figures.for_whom({"swimming": scores, "actes": scores})
-    assert [ax.get_title() for ax in fig.axes] == ["swimmers", "young riders"]
-    rungs = figures.ladder(scores).axes[0].get_yticklabels()
-    assert len(rungs) == len(figures.LADDER)
-    assert len(figures.you_are_here().axes[0].texts) >= 7
-    verdicts = study.judge({"swimming": scores})
-    table = figures.judged_table(verdicts, dict.fromkeys(verdicts, True), {"swimming": 3})
-    assert "0 of 20 (3)" in table.to_html()
-    assert "MiniRocket, personal" in figures.level_table({"swimming": scores}).to_html()

@@ -6,6 +6,7 @@ import pytest
 
 from sportsml_lite import evaluate, protocol
 from sportsml_lite.collect.datasets import public
+from sportsml_lite.findings import prepare as findings
 from sportsml_lite.studies import prepare as study
 from sportsml_lite.studies import runner
 from sportsml_lite.studies.prepare import ARMS, Arm, Data, Rows
@@ -141,12 +142,12 @@ def test_gaps_are_scored_on_test_athletes_and_a_straight_line_is_filled_exactly(
 def test_only_the_honest_way_of_looking_back_stands_still_when_the_future_changes():
     start = pd.date_range("2026-01-01", periods=60, freq="D", tz="UTC")
     sessions = pd.DataFrame({"athlete_id": "a", "start": start, "duration_s": 3600.0})
-    found = study.look_ahead(sessions)
+    found = findings.look_ahead(sessions)
     assert found.moved["last 7 days"] == 0
     assert found.moved["calendar week"] == 3  # Monday to Wednesday of the week of the turn
     assert found.moved["centred"] == 14
     assert found.before == (found.days < found.turn).sum()
-    assert study.look_ahead(sessions.assign(start=pd.NaT)) is None
+    assert findings.look_ahead(sessions.assign(start=pd.NaT)) is None
 
 
 def test_the_impulse_of_a_mean_is_smaller_where_a_session_is_uneven():
@@ -163,10 +164,10 @@ def test_the_impulse_of_a_mean_is_smaller_where_a_session_is_uneven():
     )  # fmt: skip
     owner = sessions.set_index("session_id")["athlete_id"]
     data = Data(_rows(), streams, owner, "", athletes, sessions)
-    found = study.impulses(data)
+    found = findings.impulses(data)
     assert found["trimp_mean"].round(1).tolist() == [121.6, 121.6]
     assert found["trimp_stream"].round(1).tolist() == [121.6, 143.4]
-    assert study.impulses(_data(_rows())).empty
+    assert findings.impulses(_data(_rows())).empty
 
 
 @pytest.mark.parametrize(

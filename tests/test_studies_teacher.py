@@ -1,18 +1,18 @@
-"""The study of chapter 7: every arm reads the same windows, and sentences follow verdicts."""
+"""The study of chapter 7: every arm reads the same windows, and rows say what was measured."""
 
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from sportsml_lite import schema
+from sportsml_lite.findings import teacher as findings
 from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.schema import Windows
 from sportsml_lite.studies import teacher as study
 from sportsml_lite.studies.runner import Options
-from sportsml_lite.studies.teacher import ARMS, QUESTIONS
+from sportsml_lite.studies.teacher import ARMS
 from sportsml_lite.training.folds import folds_of
 
 QUICK = Options("simulated", profile="quick")
@@ -108,9 +108,9 @@ def test_counts_are_of_each_truth_and_answer():
     assert counts["n"].tolist() == [3, 3, 3, 1]
     assert set(rows["metric"]) == {"macro_f1", "accuracy", "count"}
     assert set(study.judged(windows, windows.y)["metric"]) == {"macro_f1", "accuracy"}
-    matrix = study.confusion(rows.assign(arm="teacher"), "teacher", STROKES)
+    matrix = findings.confusion(rows.assign(arm="teacher"), "teacher", STROKES)
     assert matrix.to_numpy().tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 0]]
-    assert set(study.classes_of(rows)) == set(STROKES)
+    assert set(findings.classes_of(rows)) == set(STROKES)
 
 
 def test_a_mean_window_is_the_window_when_all_are_the_same_but_shifted():
@@ -125,93 +125,9 @@ def test_wrists_are_told_by_the_sign_along_the_forearm():
     X = np.zeros((4, 2, 60)) + level[:, None, None]
     rows = study.wrists(windows_of([1, 1, 1, 1], X, ["a", "a", "b", "c"]), 1)
     table = rows.assign(arm=study.RECORDING, partition=0, fold=0, seed=0)
-    assert study.other_wrist(table) == ["c"]
-    assert study.typical(table) == ("a", "c")
-    assert study.stroke(table) == "freestyle"
-    assert study.wave_of(table, "c").tolist() == [5.0] * (60 // study.EVERY)
+    assert findings.other_wrist(table) == ["c"]
+    assert findings.typical(table) == ("a", "c")
+    assert findings.stroke(table) == "freestyle"
+    assert findings.wave_of(table, "c").tolist() == [5.0] * (60 // study.EVERY)
     none = study.wrists(windows_of([0, 0, 0, 0], X, ["a", "a", "b", "c"]), 1)
     assert not len(none) and "metric" in none
-
-
-# --- what the lesson prints ----------------------------------------------------------------------
-
-
-def scores(teacher=0.03, mirror=0.05, spread=0.003, sided=True, people=20):
-    """Scores in which teacher and mirror gain so much."""
-    random = np.random.default_rng(1)
-    rows = []
-    base = {"majority": 0.3, "boosting": 0.7, "forest": 0.7, "minirocket": 0.8, "single": 0.8,
-            "single_again": 0.8, "teacher": 0.8 + teacher}  # fmt: skip
-    if sided:
-        base |= {"minirocket_mirrored": 0.8, "unmirrored": 0.8 - mirror}
-    else:
-        base |= {"zone": 0.6}
-    for a in range(people):
-        key = {"partition": 0, "fold": a % 5, "seed": a % 5, "athlete": f"s{a:02d}", "n": 9.0}
-        for arm, value in base.items():
-            noise = spread * random.normal()
-            rows.append(key | {"arm": arm, "metric": "macro_f1", "value": value + noise})
-        side = 8.0 if a < 2 else -8.0
-        rows.append(key | {"arm": study.RECORDING, "metric": "level", "value": side,
-                           "truth": "freestyle"})  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def all_tables(**given):
-    return {d: scores(sided=d == "swimming", **given) for d in study.PEOPLE}
-
-
-@pytest.mark.parametrize(
-    ("teacher", "spread", "said", "answer"),
-    [
-        (0.03, 0.003, "beats MiniRocket", "Yes"),
-        (-0.03, 0.003, "beats the LSTM teacher", "That is not"),
-        (0.0, 0.001, "no better", "That is not"),
-        (0.0, 0.08, "cannot be told from MiniRocket", "That is not"),
-    ],
-)
-def test_the_sentence_on_top_follows_the_verdict(teacher, spread, said, answer):
-    found = study.findings(all_tables(teacher=teacher, spread=spread))
-    assert said in found["in_short"]
-    assert found["answer"].startswith(answer)
-    assert all(isinstance(text, str) and text for text in found.values())
-
-
-def test_the_mirrors_sentence_follows_what_it_did():
-    for mirror, said in ((0.05, "mirror, lifts"), (-0.05, "does not lift")):
-        assert said in study.findings(all_tables(mirror=mirror, spread=0.001))["in_short"]
-
-
-def test_whose_wrist_is_unknown_is_a_group_of_its_own():
-    table = scores()
-    known = table["metric"].ne("level") | table["athlete"].ne("s19")
-    groups = study.mended(table[known])
-    assert [len(part) for part in groups.values()] == [2, 17, 1]
-    assert groups["no freestyle, wrist unknown"].index.tolist() == ["s19"]
-    far = table["arm"].eq("unmirrored") & table["athlete"].eq("s19")
-    table.loc[far, "value"] = 0.1
-    assert (
-        "One swimmer gains as much"
-        in study.findings(all_tables() | {"swimming": table[known]})["third"]
-    )
-    assert "Nobody" in study.findings(all_tables())["third"]
-
-
-def test_findings_count_wrists_and_questions():
-    found = study.findings(all_tables())
-    assert (found["few"], found["shown"], found["swimmers"]) == ("2", "20", "20")
-    assert (found["mended"], found["unmended"]) == ("+0.05", "+0.05")
-    assert int(found["asked"]) == len(study.judge(all_tables()))
-    assert "swimmers over MiniRocket, mirrored" in found["won"]
-    assert "riders over heart-rate zones" in found["won"]
-    low = study.findings(all_tables(teacher=-0.3))
-    assert low["won"].startswith("none")
-    assert "is better" in found["rule"]
-    assert "are better than it" in low["rule"]
-
-
-def test_the_rival_is_named_and_not_picked():
-    assert study.rival(scores()) == "minirocket_mirrored"
-    assert study.rival(scores(sided=False)) == "minirocket"
-    assert {a for pair in QUESTIONS.values() for a in pair} <= set(ARMS)
-    assert set(study.TITLES) == set(ARMS)
