@@ -53,7 +53,7 @@ style.use()
 # %% tags=["parameters"]
 dataset = "device_files"  # 'device_files' or 'simulated': real files, or one run
 data_dir = ""  # path: folder or zip of your own FIT, TCX, GPX or CSV files
-columns = ""  # text: names in your CSV, such as speed=Velocity(km/h), hr=Puls
+columns = ""  # text: what columns of your CSV files mean, as "How to use" shows
 session_id = ""  # name: the session shown; empty is the longest with heart rate
 seed = 0  # 0 to 1000000: which simulated run
 

@@ -39,7 +39,7 @@ class Table:
     comma: bool
     notes: tuple[str, ...]
 
-    def numbers(self, texts: pd.Series, complete: bool = False) -> pd.Series:
+    def numbers(self, texts: pd.Series) -> pd.Series:
         """Texts as float64, NaN where missing.
 
         Raises
@@ -51,12 +51,16 @@ class Table:
         if self.mark is None and not self.comma and commas.any() and not decimal_mark(texts):
             refuse(commas, texts, "one number: its comma may stand for a decimal or for thousands")
         numbers = to_numbers(texts, mark)
-        refuse(numbers.isna() & ~(missing(texts) & (not complete)), texts, "a number")
+        unread = numbers.isna()
+        if unread.any():
+            refuse(unread & ~missing(texts), texts, "a number")
         return numbers
 
     def seconds(self, texts: pd.Series) -> pd.Series:
         """Numbers, or hh:mm:ss and mm:ss in seconds; NaN for any other text."""
         numbers = to_numbers(texts, self.mark or ("," if self.comma else "."))
+        if numbers.notna().all():
+            return numbers
         parts = texts.str.extract(f"^{CLOCK}$")
         clock = parts[2].str.replace(",", ".", regex=False).astype("float64")
         clock += 60 * parts[1].astype("float64") + 3600 * parts[0].astype("float64").fillna(0)
@@ -94,7 +98,8 @@ def read_table(data: bytes, columns: str) -> Table:
             )
     named = {name: [row[i] for row in rows] for i, name in enumerate(header) if name}
     frame = pd.DataFrame(named, pd.Index(lines[at + 1 :], name="line"), dtype="str")
-    marks = {decimal_mark(column) for _, column in frame.items()} - {None}
+    commas = [column for _, column in frame.items() if column.str.contains(",", regex=False).any()]
+    marks = {decimal_mark(column) for _, column in frame.items()} - {None} if commas else set()
     mark = marks.pop() if len(marks) == 1 else None
     notes = tuple(f"it has no column {name!r}, which columns names" for name in absent)
     return Table(frame, _about(cells[:at]), mark, separator != ",", notes)
@@ -130,7 +135,9 @@ def _layout(text: str, columns: str) -> tuple[str, int]:
     for number, line in enumerate(io.StringIO(text), start=1):
         says = SEPARATOR_TOLD.match(line)
         told = says[1] if says and number == 1 else told
-        if number > PREAMBLE or says or not line.strip():
+        if number > PREAMBLE:
+            break
+        if says or not line.strip():
             continue
         for separator in told or ",;\t":
             names = [name.strip().strip('"') for name in line.split(separator)]
