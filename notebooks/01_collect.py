@@ -52,7 +52,8 @@ style.use()
 
 # %% tags=["parameters"]
 dataset = "device_files"  # 'device_files' or 'simulated': real files, or one run
-data_dir = ""  # path: folder of your own FIT, TCX, GPX or CSV files
+data_dir = ""  # path: folder or zip of your own FIT, TCX, GPX or CSV files
+columns = ""  # text: names in your CSV, such as speed=Velocity(km/h), hr=Puls
 session_id = ""  # name: the session shown; empty is the longest with heart rate
 seed = 0  # 0 to 1000000: which simulated run
 
@@ -61,10 +62,11 @@ check_values("01_collect", globals())
 real = bool(data_dir) or dataset == "device_files"
 folder = Path(data_dir).expanduser() if data_dir else fetch.locate("device_files")
 if real and folder is not None:
-    sessions, streams, problems = devices.read(folder)
+    sessions, streams, problems = devices.read(folder, columns=columns)
     origin = "your own files" if data_dir else "real files"
 else:
-    (sessions, streams), problems = example_run(seed), pd.DataFrame()
+    sessions, streams = example_run(seed)
+    problems = pd.DataFrame(columns=["file", "reason", "read"])
     origin = (
         "a simulated marathon"
         + real * " (get real files: sportsml fetch device_files)"
@@ -167,13 +169,18 @@ score_table(summary.head(5), digits=1)
 
 # %% tags=["check"]
 record("n_sessions", len(sessions))
-record("n_unreadable", len(problems))
+unread = len(problems) - int(problems["read"].sum())
+record("n_unreadable", unread)
 here = f"Here are {len(sessions)} sessions" + ", the first five shown" * (
     len(sessions) > 5
 )
 record("files_say", "Here is one session" if len(sessions) == 1 else here)
-say = f"Files that could not be read: {len(problems)}, named here with the reason"
+say = f"Files that could not be read: {unread}, and what was left out or is in doubt in "
+say += f"others: {len(problems) - unread}; each is named here with the reason"
 record("problems_say", say if len(problems) else "Every file could be read")
+if len(problems):  # for the terminal; the page has a table
+    lines = problems["file"] + ": " + problems["reason"]
+    record("problems", "".join(f"\n    {line}" for line in lines))
 
 # %% [markdown]
 # {glue:text}`files_say`. A dash means that the file does not say. That is **missing, not zero**: a
@@ -188,7 +195,8 @@ record("problems_say", say if len(problems) else "Every file could be read")
 # of one ride against each other.
 
 # %% tags=["remove-input"]
-style.text_table(problems) if len(problems) else None
+named = problems[["file", "reason"]]
+style.text_table(named) if len(named) else None
 
 # %% [markdown]
 # ## The mean over rows is not the mean over time

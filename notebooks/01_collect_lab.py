@@ -37,7 +37,7 @@ style.use()
 
 # %% tags=["parameters"]
 dataset = "device_files"  # 'device_files' or 'simulated': real files, or one run
-data_dir = ""  # path: folder of your own FIT, TCX, GPX or CSV files
+data_dir = ""  # path: folder or zip of your own FIT, TCX, GPX or CSV files
 session_id = ""  # name: session tested for a lock; empty is the longest with both
 seed = 0  # 0 to 1000000: simulated run, places of damage, shifts, planted locks
 profile = "accepted"  # 'accepted', 'quick' or 'full': 30, 10 or 1000 damaged copies
@@ -63,7 +63,9 @@ sessions, streams, problems = devices.read(folder)
 record("origin", origin)
 record("n_sessions", f"{len(sessions)} session{'s' * (len(sessions) > 1)}")
 record("n_seconds", f"{len(streams):,}")
-unread = f"{len(problems)} files could not be read, named below with the reason"
+failed = len(problems) - int(problems["read"].sum())
+unread = f"{failed} files could not be read, and {len(problems) - failed} parts of others were left "
+unread += "out or are in doubt, named below with the reason"
 record("unread", unread if len(problems) else "every file could be read")
 
 # %% [markdown]
@@ -78,7 +80,8 @@ by_session = streams["hr_bpm"].notna().groupby(streams["session_id"]).mean()
 figures.coverage(100 * by_session.reindex(sessions["session_id"]).dropna().head(20))
 
 # %% tags=["remove-input"]
-style.text_table(problems) if len(problems) else None
+named = problems[["file", "reason"]]
+style.text_table(named) if len(named) else None
 
 # %% [markdown]
 # ## The same session in three formats
@@ -122,8 +125,8 @@ record(
 #
 # The battery dies, a cable is pulled, and half a file remains. The worst reader loads half a session and says
 # nothing. So we take the smallest readable file of each format, cut it at random places or change a random
-# byte, and count: *refused* with a reason, the *same* tables as the whole file, or *changed* tables without a
-# word.
+# byte, and count: *refused* with a reason, *named* where the reader says what it left out or doubts, the *same*
+# tables as the whole file, or *changed* tables without a word.
 
 # %%
 fates = corruption.trial(folder, copies, seed)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.collect.devices import DeviceFileError, read_file
+from sportsml_lite.collect.devices import DeviceFileError, read
 
-FATES = ["refused", "same", "changed"]
+FATES = ["refused", "named", "same", "changed"]
 
 
 def trial(folder: Path, copies: int, seed: int) -> pd.DataFrame:
@@ -26,8 +26,9 @@ def trial(folder: Path, copies: int, seed: int) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, index format ('FIT', 'TCX', …), columns refused (an error), same (the tables of the
-    whole file), changed (other tables, without a word)
+    DataFrame, index format ('FIT', 'TCX', …), columns refused (an error), named (a note of what
+    was left out or is in doubt), same (the tables of the whole file), changed (other tables,
+    without a word)
     """
     rows = {}
     for suffix in (".fit", ".tcx", ".gpx", ".csv"):
@@ -43,7 +44,7 @@ def _smallest_readable(folder: Path, suffix: str) -> Path | None:
     files = [p for p in Path(folder).rglob("*") if p.suffix.lower() == suffix and p.is_file()]
     for path in sorted(files, key=lambda p: (p.stat().st_size, p.name)):
         try:
-            read_file(path)
+            read(path)
         except DeviceFileError:
             continue
         return path
@@ -63,8 +64,11 @@ def _fate(whole: Path, data: bytes) -> str:
         path = Path(scratch) / whole.name
         path.write_bytes(data)
         try:
-            tables = read_file(path)
+            *tables, notes = read(path)
         except DeviceFileError:
             return "refused"
-    same = all(a.equals(b) for a, b in zip(tables, read_file(whole), strict=True))
+    *originals, known = read(whole)
+    if len(notes) > len(known):
+        return "named"
+    same = all(a.equals(b) for a, b in zip(tables, originals, strict=True))
     return "same" if same else "changed"

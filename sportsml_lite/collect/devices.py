@@ -1,7 +1,7 @@
-"""Files from sports watches and bicycle computers: FIT, TCX, GPX and CSV.
+"""Files from sports watches and bicycle computers: FIT, TCX, GPX and CSV, packed or not.
 
-:func:`read` takes a file or a folder and gives Sessions (a row a session), Streams (a row a second)
-and the files that could not be read; :func:`write_fit` writes a FIT activity;
+:func:`read` takes a file, a folder or a ZIP export and gives Sessions (a row a session), Streams (a
+row a second) and what could not be read; :func:`write_fit` writes a FIT activity;
 :func:`same_session` finds one workout that a folder holds in several formats.
 
 What the columns mean, in every format:
@@ -24,17 +24,23 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
-from pathlib import Path
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from sportsml_lite import schema
+from sportsml_lite.collect.formats import packed
 from sportsml_lite.collect.formats.assemble import assemble
 from sportsml_lite.collect.formats.csv import read_csv
 from sportsml_lite.collect.formats.fit import read_fit
 from sportsml_lite.collect.formats.fit_writer import write_fit
+from sportsml_lite.collect.formats.packed import MAX_BYTES
 from sportsml_lite.collect.formats.recording import Recording, Refusal
+from sportsml_lite.collect.formats.text import utf16
 from sportsml_lite.collect.formats.xml import read_xml
 from sportsml_lite.errors import UserError
 
@@ -47,10 +53,8 @@ FOREIGN = {
     b"GIF8": "a GIF picture",
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a ZIP archive",
-    b"\x1f\x8b": "a gzip archive",
     b"SQLite": "a database",
 }
-MAX_BYTES = 500_000_000  # no recording is larger; a day at 1 Hz is about 60 MB as TCX
 SAME_START_S = 60.0  # devices of one workout are started within a minute
 
 # How far the formats of one recording may differ. TCX and GPX state whole seconds; GPX states no
@@ -66,14 +70,18 @@ class DeviceFileError(UserError):
 
 
 def read(
-    path: str | os.PathLike, athlete_id: str = "unknown", progress: Callable | None = None
+    path: str | os.PathLike,
+    athlete_id: str = "unknown",
+    progress: Callable | None = None,
+    columns: str = "",
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """What :func:`read_file` or :func:`read_folder` gives, with what could not be read."""
-    if Path(path).is_dir():
-        return read_folder(path, athlete_id, progress)
-    name = _shown(Path(path).name)
-    sessions, streams, notes = _load(Path(path), name, athlete_id)
-    return sessions, streams, _problems([(name, note) for note in notes])
+    path = Path(path)
+    if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()):
+        return read_folder(path, athlete_id, progress, columns)
+    name = _shown(path.name)
+    sessions, streams, notes = _load(partial(_content, path), name, athlete_id, columns)
+    return sessions, streams, _problems([(name, note, True) for note in notes])
 
 
 def read_file(
@@ -83,7 +91,7 @@ def read_file(
 
     Parameters
     ----------
-    path : a .fit, .tcx, .gpx or .csv file
+    path : a .fit, .tcx, .gpx or .csv file, or such a file packed as .gz
     athlete_id : who wore the device
 
     Returns
@@ -97,29 +105,42 @@ def read_file(
     Raises
     ------
     DeviceFileError naming the file, the reason and what to do
+
+    Warns
+    -----
+    UserWarning for each part of the file that was left out; :func:`read` returns them in a table
     """
-    path = Path(path)
-    return _load(path, _shown(path.name), athlete_id)[:2]
+    name = _shown(Path(path).name)
+    sessions, streams, notes = _load(partial(_content, Path(path)), name, athlete_id)
+    for note in notes:
+        warnings.warn(f"{name}: {note}", stacklevel=2)
+    return sessions, streams
 
 
 def read_folder(
-    path: str | os.PathLike, athlete_id: str = "unknown", progress: Callable | None = None
+    path: str | os.PathLike,
+    athlete_id: str = "unknown",
+    progress: Callable | None = None,
+    columns: str = "",
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Sessions and Streams of every device file below a folder, and the files that failed.
 
     Parameters
     ----------
-    path : folder; its sub-folders are searched too, hidden files are not, links to folders are not
-        followed
+    path : folder or .zip export; sub-folders and archives in it are searched too, hidden files are
+        not, links to folders are not followed. Lists that an app puts beside its folder
+        ``activities`` are no recordings.
     athlete_id : who wore the device
     progress : called as ``progress(done, total, name)`` after each file, or None
+    columns : what columns of CSV files mean that no table knows, as ``'speed=Velocity(km/h)'``;
+        several pairs are separated by commas
 
     Returns
     -------
     sessions, streams : as from :func:`read_file`, in the order of the files' paths;
         ``session_id`` is the path below the folder
-    problems : columns file, reason: the files that could not be read, and of the others what was
-        left out or is doubtful; empty where every file was read whole
+    problems : columns file, reason, and read: False for a file that could not be read, True for
+        one that was, but for the part that the reason names; empty where nothing was left out
 
     Raises
     ------
@@ -127,25 +148,25 @@ def read_folder(
     """
     folder = Path(path)
     shown = _shown(str(path))
-    if not folder.is_dir():
+    if not folder.is_dir() and not zipfile.is_zipfile(folder):
         what = "is a file, not a folder" if folder.exists() else "there is no such folder"
-        raise _error(shown, what, "give a folder of .fit, .tcx, .gpx or .csv files")
+        raise _error(shown, what, "give a folder of .fit, .tcx, .gpx or .csv files, or a zip")
     files, problems = _candidates(folder)
     if not files and not problems:
         raise _error(shown, "it holds no .fit, .tcx, .gpx or .csv file", "give another folder")
     loaded = []
-    for done, file in enumerate(files, start=1):
-        name = _shown(file.relative_to(folder).as_posix())
+    for done, (name, content) in enumerate(files.items(), start=1):
         try:
-            *tables, notes = _load(file, name, athlete_id)
+            *tables, notes = _load(content, name, athlete_id, columns)
             loaded.append(tables)
-            problems += [(name, note) for note in notes]
+            problems += [(name, note, True) for note in notes]
         except DeviceFileError as error:
-            problems.append((name, str(error).removeprefix(f"{name}: ")))
+            problems.append((name, str(error).removeprefix(f"{name}: "), False))
         if progress:
             progress(done, len(files), name)
+    packed.close()
     if not loaded:
-        name, reason = problems[0]
+        name, reason, _ = problems[0]
         none = f"none of its {len(problems)} files can be read"
         what = "its only file cannot be read" if len(problems) == 1 else none
         raise _error(shown, f"{what} ({name}: {reason})", "give other files")
@@ -183,7 +204,7 @@ def same_session(sessions: pd.DataFrame, tolerance_s: float = SAME_START_S) -> p
         | (known["start"] > end.shift())
         | (known["sport"] != known["sport"].shift())
     )
-    suffix = known["source"].str.lower().str.extract(r"(\.\w+)$", expand=False)
+    suffix = known["source"].map(packed.suffix_of)
     known = known.assign(group=new.cumsum(), format=suffix.map(SUFFIXES))
     several = known.groupby("group")["format"].transform("nunique") > 1
     kept = known[several]
@@ -192,37 +213,86 @@ def same_session(sessions: pd.DataFrame, tolerance_s: float = SAME_START_S) -> p
     return pd.concat([group, kept[columns]], axis=1).reset_index(drop=True)
 
 
-def _candidates(folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
-    """Device files by suffix, in the order of their paths, and folders that cannot be opened."""
-    closed: list[tuple[str, str]] = []
+def _candidates(
+    folder: Path,
+) -> tuple[dict[str, Callable[[], bytes]], list[tuple[str, str, bool]]]:
+    """What gives the content of each device file by its name, in order, and what is left out."""
+    problems: list[tuple[str, str, bool]] = []
 
     def note(error: OSError) -> None:
         name = _shown(Path(error.filename).relative_to(folder).as_posix())
-        closed.append((name, f"cannot be opened ({error.strerror}); allow reading it"))
+        problems.append((name, f"cannot be opened ({error.strerror}); allow reading it", False))
 
-    found = []
+    found = {}
+    if folder.is_dir():
+        for file in sorted(_files(folder, note), key=lambda f: f.relative_to(folder).as_posix()):
+            found[file.relative_to(folder).as_posix()] = file
+    else:
+        found[folder.name] = folder
+    contents = {}
+    for name, file in found.items():
+        if file.suffix.lower() == ".zip":
+            contents |= _unpacked(name, (file,), problems)
+        else:
+            contents[_shown(name)] = partial(_content, file)
+    return _without_lists(contents, problems), problems
+
+
+def _files(folder: Path, note: Callable[[OSError], None]) -> Iterator[Path]:
     for here, below, names in os.walk(folder, onerror=note):
         below[:] = [name for name in below if not name.startswith(".")]
-        found += [
-            Path(here, name)
-            for name in names
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
-        ]
-    return sorted(found, key=lambda file: file.relative_to(folder).as_posix()), closed
+        for name in names:
+            if packed.suffix_of(name) in (*SUFFIXES, ".zip") and not name.startswith("."):
+                yield Path(here, name)
 
 
-def _problems(rows: list[tuple[str, str]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["file", "reason"], dtype="str")
+def _unpacked(name: str, place: tuple, problems: list) -> dict[str, Callable[[], bytes]]:
+    """Contents of an archive's device files, called ``export.zip/activities/2.fit.gz``."""
+    contents = {}
+    try:
+        for inner in packed.members(place):
+            if inner.lower().endswith(".zip"):
+                contents |= _unpacked(f"{name}/{inner}", (*place, inner), problems)
+            elif packed.suffix_of(inner) in SUFFIXES:
+                contents[_shown(f"{name}/{inner}")] = partial(packed.member, place, inner)
+    except Refusal as refusal:
+        problems.append((_shown(name), f"{refusal.reason}; {refusal.advice}", False))
+    except OSError as error:
+        problems.append((_shown(name), f"cannot be opened ({error.strerror or error})", False))
+    return contents
+
+
+def _without_lists(contents: dict, problems: list) -> dict[str, Callable[[], bytes]]:
+    """Without the tables that Strava puts beside ``activities``: of activities, bikes, comments."""
+    homes = {
+        name.removesuffix("activities.csv")
+        for name in contents
+        if PurePosixPath(name).name == "activities.csv"
+        and any(other.startswith(f"{name.removesuffix('.csv')}/") for other in contents)
+    }
+
+    def listed(name: str) -> bool:
+        home = name.removesuffix(PurePosixPath(name).name)
+        return home in homes and packed.suffix_of(name) == ".csv"
+
+    for home in sorted(homes):
+        beside = sum(listed(name) and name.startswith(home) for name in contents) - 1
+        what = "it lists the activities beside it, and is no recording"
+        more = f"; other such tables: {beside}" if beside else ""
+        problems.append((f"{home}activities.csv", what + more, True))
+    return {name: content for name, content in contents.items() if not listed(name)}
+
+
+def _problems(rows: list[tuple[str, str, bool]]) -> pd.DataFrame:
+    kinds = {"file": "str", "reason": "str", "read": "bool"}
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
 
 
 def _load(
-    path: Path, name: str, athlete_id: str
-) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
-    """Sessions, Streams and what a reader should know of them."""
+    content: Callable[[], bytes], name: str, athlete_id: str, columns: str = ""
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     try:
-        recordings = _parse(_content(path), path.suffix.lower())
-        notes = tuple(note for recording in recordings for note in recording.notes)
-        return *assemble(recordings, name, athlete_id), notes
+        return assemble(_parse(content(), packed.suffix_of(name), columns), name, athlete_id)
     except Refusal as refusal:
         raise _error(name, refusal.reason, refusal.advice) from None
     except OSError as error:
@@ -244,7 +314,11 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _parse(data: bytes, suffix: str) -> list[Recording]:
+def _parse(data: bytes, suffix: str, columns: str = "") -> list[Recording]:
+    if data.startswith(packed.GZIP):
+        data = packed.gunzip(data)
+    if suffix == ".zip":
+        raise Refusal("it is an archive of several files", "read it with devices.read")
     if suffix not in SUFFIXES:
         raise Refusal(f"its suffix {suffix!r} is not known", f"give one of {', '.join(SUFFIXES)}")
     expected, kind = SUFFIXES[suffix], _kind(data)
@@ -253,7 +327,7 @@ def _parse(data: bytes, suffix: str) -> list[Recording]:
     if kind == "XML" and expected in ("TCX", "GPX"):
         return read_xml(data, expected)
     if kind == "text" and expected == "CSV":
-        return read_csv(data)
+        return read_csv(data, columns)
     advice = "rename it to .fit" if kind == "FIT" else "give the device's own file"
     raise Refusal(f"it holds {kind}, not {expected}", advice)
 
@@ -267,8 +341,8 @@ def _kind(data: bytes) -> str:
     for begin, what in FOREIGN.items():
         if data.startswith(begin):
             return what
-    encoded = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    text = data[:4096].replace(b"\0", b"") if encoded else data[:4096]
+    head = data[:4096]
+    text = head.replace(b"\0", b"") if utf16(data) else head.rstrip(b"\0")
     if b"\0" in text:
         return "binary data of an unknown kind"
     start = text.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")

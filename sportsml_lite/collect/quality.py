@@ -15,6 +15,7 @@ import pandas as pd
 
 from sportsml_lite import schema
 from sportsml_lite.collect.formats.assemble import HOLD_S
+from sportsml_lite.collect.formats.recording import FASTEST_MPS
 from sportsml_lite.errors import UserError
 
 # Heart rate answers a step in speed with at most 30.2 bpm/(m/s) over a time constant of 57.6 s
@@ -33,8 +34,6 @@ LOCK_SHARE = 0.9
 LOCK_CORRELATION = 0.7
 # No one on the ground climbs or falls faster: 25 m/s down a slope of 40 %.
 ALTITUDE_STEP_MPS = 10.0
-# Faster than the best on earth in each sport; others are held to the contract's range.
-FASTEST_MPS = {"running": 12.5, "walking": 4.5, "hiking": 4.5, "swimming": 3.0, "rowing": 7.0}
 
 COLUMNS = {
     "rule": "str",

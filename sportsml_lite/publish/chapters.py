@@ -236,7 +236,7 @@ def check_values(name: str, values: dict[str, object]) -> None:
 
 def _check_folder(text: str) -> None:
     path = Path(text).expanduser()
-    if not path.is_dir():
+    if not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".zip"):
         kind = "is a file; name the folder around it" if path.exists() else "does not exist"
         raise UserError(f"parameter 'data_dir': {text} {kind}")
 

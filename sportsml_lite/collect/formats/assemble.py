@@ -10,16 +10,21 @@ import pandas as pd
 
 from sportsml_lite import schema
 from sportsml_lite.collect.formats.recording import (
+    FASTEST_MPS,
+    MAX_SPAN_S,
     ON_WHEELS,
     SECOND_US,
     Recording,
     Refusal,
     cleaned,
+    in_order,
     sport_name,
+    stamp,
 )
 
-MAX_SPAN_S = 7 * 86_400  # rows a file may fill: the longest session of the contract, about 60 MB
+MAX_ROWS = 8 * MAX_SPAN_S  # of all sessions of a file, about 500 MB
 MAX_SESSIONS = 1_000  # a file may hold
+NOTICED = 0.01  # share of a session's distance or duration that must not change unnoticed
 START_SLACK_S = 3_600  # a stated start further before the first point is a wrong clock
 HOLD_S = 10  # a value stands at most this long: Garmin's smart recording writes every 1 to 7 s
 CLIMB_M = 3.0  # a climb counts in steps of this height, above a barometer's noise
@@ -61,28 +66,43 @@ def time_mean(values: np.ndarray) -> float:
 
 def assemble(
     recordings: Sequence[Recording], name: str, athlete_id: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Sessions and Streams of one file; sessions are called ``name`` or ``name#1``, ``name#2``, …
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Sessions and Streams of one file, and what was left out or cannot be right, in words.
+
+    Sessions are called ``name`` or ``name#1``, ``name#2``, …
 
     Raises
     ------
-    Refusal if the points span more than ``MAX_SPAN_S`` in all, or make ``MAX_SESSIONS`` sessions
+    Refusal if every session spans more than ``MAX_SPAN_S``, all together more than ``MAX_ROWS``,
+    or there are more than ``MAX_SESSIONS``
     """
     if len(recordings) > MAX_SESSIONS:
         raise Refusal(
             f"it holds {len(recordings):,} sessions, more than {MAX_SESSIONS:,}", "split the file"
         )
-    ordered = [
-        replace(r, points=r.points.sort_values("time_us", kind="stable", ignore_index=True))
-        for r in recordings
-    ]
-    starts = [_start_us(recording) for recording in ordered]
-    _bound(ordered, starts)
+    kept, refused = [], []
+    notes = [note for recording in recordings for note in recording.of_file]
+    for number, recording in enumerate(recordings, start=1):
+        which = f"session {number}: " if len(recordings) > 1 else ""
+        points, ordered = in_order(recording.points)
+        recording = replace(recording, points=points, notes=(*recording.notes, *ordered))
+        try:
+            kept.append((number, which, recording, _span_s(points, _start_us(recording))))
+        except Refusal as refusal:
+            refused.append(refusal)
+            notes.append(f"{which}{refusal.reason}; left out")
+    if not kept:
+        raise refused[0]
+    if sum(span_s for *_, span_s in kept) > MAX_ROWS:
+        raise Refusal(
+            f"its sessions fill more than {MAX_ROWS // 86_400} days in all", "split the file"
+        )
     rows, streams = [], []
-    for number, (recording, start) in enumerate(zip(ordered, starts, strict=True), start=1):
-        session_id = name if len(ordered) == 1 else f"{name}#{number}"
-        sport = sport_name(recording.sport)
+    for number, which, recording, _ in kept:
+        start, sport = _start_us(recording), sport_name(recording.sport)
+        session_id = f"{name}#{number}" if which else name
         points = _with_cadence(_with_speed(cleaned(recording.points)), sport)
+        notes += [f"{which}{note}" for note in (*recording.notes, *_impossible(points, sport))]
         stream = _to_seconds(points, start)
         about = {"session_id": session_id, "athlete_id": athlete_id, "sport": sport, "source": name}
         rows.append(about | _summary(recording, stream, start))
@@ -90,7 +110,7 @@ def assemble(
     sessions = pd.DataFrame(rows)
     sessions["start"] = pd.to_datetime(sessions["start"], utc=True)  # NaT alone has no zone
     sessions = schema.conform(sessions, "sessions")
-    return sessions, schema.conform(pd.concat(streams, ignore_index=True), "streams")
+    return sessions, schema.conform(pd.concat(streams, ignore_index=True), "streams"), notes
 
 
 def _start_us(recording: Recording) -> int | None:
@@ -104,24 +124,43 @@ def _start_us(recording: Recording) -> int | None:
     return stated
 
 
-def _bound(recordings: Sequence[Recording], starts: Sequence[int | None]) -> None:
-    total_s = 0
-    for recording, start in zip(recordings, starts, strict=True):
-        times = recording.points["time_us"].to_numpy()
-        if not len(times):
-            continue
-        total_s += (int(times[-1]) - start) // SECOND_US + 1
-        if total_s > MAX_SPAN_S:
-            at = int(np.argmax(np.diff(times, prepend=times[0])))
-            raise Refusal(
-                f"its points fill more than {MAX_SPAN_S // 86_400} days; "
-                f"the longest step leads to point {at + 1} of {len(times)}, at {_stamp(times[at])}",
-                "cut the file there, or correct the times if the clock was reset",
+def _span_s(points: pd.DataFrame, start_us: int | None) -> int:
+    """Rows that a session fills; refused before it fills memory."""
+    times = points["time_us"].to_numpy()
+    if not len(times):
+        return 0
+    span_s = (int(times[-1]) - start_us) // SECOND_US + 1
+    if span_s > MAX_SPAN_S:
+        at = int(np.argmax(np.diff(times, prepend=times[0])))
+        raise Refusal(
+            f"its points fill more than {MAX_SPAN_S // 86_400} days; "
+            f"the longest step leads to point {at + 1} of {len(times)}, at {stamp(times[at])}",
+            "cut the file there, or correct the times if the clock was reset",
+        )
+    return span_s
+
+
+def _impossible(points: pd.DataFrame, sport: str | None) -> list[str]:
+    """A note where distance leaps or falls by a part of the session that would be missed."""
+    if "distance_m" not in points:
+        return []
+    seen = points[points["distance_m"].notna()]
+    step_m = np.diff(seen["distance_m"])
+    step_s = np.maximum(np.diff(seen["time_us"]) / SECOND_US, 1)
+    if "segment" in seen:
+        step_m = np.where(np.diff(seen["segment"]) == 0, step_m, 0)
+    fastest = FASTEST_MPS.get(sport, schema.columns("streams")["speed_mps"].high)
+    total_m = seen["distance_m"].iloc[-1] if len(seen) else 0
+    said = []
+    for excess_m, what in ((step_m - fastest * step_s, "leaps"), (-step_m, "falls")):
+        if excess_m.clip(0).sum() > NOTICED * abs(total_m):
+            at = int(excess_m.argmax())
+            size = f"{abs(step_m[at]):,.0f} m in {step_s[at]:,.0f} s"
+            when = stamp(seen["time_us"].iloc[at + 1])
+            said.append(
+                f"distance {what} by {size} at {when}, which cannot be right; kept as it is"
             )
-
-
-def _stamp(time_us: int) -> str:
-    return str(pd.Timestamp(int(time_us), unit="us"))[:19]
+    return said
 
 
 def _with_speed(points: pd.DataFrame) -> pd.DataFrame:

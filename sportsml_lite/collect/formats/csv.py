@@ -1,188 +1,217 @@
-"""CSV: the reader's own export, with the contract's column names."""
+"""CSV: tables of other programs and the reader's own, by the names of their columns."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect.formats.recording import SECOND_US, Recording, Refusal, utc_times
+from sportsml_lite.collect.formats import columns as known
+from sportsml_lite.collect.formats import lists
+from sportsml_lite.collect.formats.recording import (
+    SECOND_US,
+    Recording,
+    Refusal,
+    as_steps,
+    cleaned,
+    sport_name,
+)
+from sportsml_lite.collect.formats.table import Table, read_table, refuse
+from sportsml_lite.collect.formats.text import missing, to_times
 
-MISSING = ("", "na", "nan", "n/a", "null", "none", "-")
-TIMES = ("time", "timestamp")
-ABOUT = ("session_id", "sport", "start")  # columns that describe a session, not a second
-RESERVED = ("time_us", "segment")
+ABOUT = ("session_id", "sport", "start", "athlete_id")  # they describe a session, not a second
+TIMES = ("time", "t_s", "date")
+UNIX_S = 1e8  # a smaller number of seconds is no date (1973) but counts from the start
 MILLISECONDS = 1e11  # a larger unix time would lie beyond the year 5000 in seconds
-MEANT = {  # names that other programs use, for a hint; their units differ, so none is taken over
-    "hr": "hr_bpm",
-    "bpm": "hr_bpm",
-    "heartrate": "hr_bpm",
-    "speed": "speed_mps",
-    "velocity": "speed_mps",
-    "power": "power_w",
-    "watts": "power_w",
-    "cadence": "cadence_spm or cadence_rpm",
-    "altitude": "altitude_m",
-    "elevation": "altitude_m",
-    "ele": "altitude_m",
-    "distance": "distance_m",
-    "lat": "lat_deg",
-    "latitude": "lat_deg",
-    "lon": "lon_deg",
-    "lng": "lon_deg",
-    "longitude": "lon_deg",
-    "seconds": "t_s",
-    "secs": "t_s",
-    "date": "time",
-    "datetime": "time",
-}
+FIT_EPOCH_S = 631_065_600  # 1989-12-31, from which the tables of FIT tools count
+EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119: a spreadsheet's time, in days since 1899-12-30
+EXCEL_EPOCH_MS = -2_209_161_600_000
+DAY_S = 86_400
 
 
-def read_csv(data: bytes) -> list[Recording]:
+def read_csv(data: bytes, columns: str = "") -> list[Recording]:
     """Sessions of a table with a header line and a row a second (or a point, at any rate).
 
-    Time comes from ``time`` or ``timestamp`` (ISO 8601, or unix seconds or milliseconds), else
-    from ``t_s``, whose session begins at ``start`` if there is such a column and else has no start
-    (NaT). At least one of the contract's channels must be there. ``session_id`` separates
-    sessions, ``sport`` names theirs. Other columns are kept, a number averaged over its second.
-    The separator may be a comma, semicolon or tab, the decimal a comma where it does not separate.
-    Values outside the contract's ranges are loaded as they are.
+    What a column means, whoever wrote it, stands with its units in
+    :data:`~sportsml_lite.collect.formats.columns.KNOWN`. Lines above the header are skipped, but
+    for the sport and the start that they name. Time is a date, unix seconds or milliseconds, a
+    spreadsheet's days, or seconds or hh:mm:ss from a start that ``start`` or those lines give, else
+    none does (NaT). ``session_id`` separates sessions, ``sport`` names theirs. Other columns are
+    kept, a number averaged over its second. A list of activities or laps gives sessions without a
+    stream. Values outside the contract's ranges are loaded as they are.
+
+    Parameters
+    ----------
+    columns : the reader's own names, such as ``'speed=Velocity(km/h), hr=Puls'``
 
     Raises
     ------
     Refusal naming the line of the first field that cannot be read, or the column that is missing
     """
-    header, rows, lines, decimal = _rows(_text(data))
-    _check_names(header)
-    columns = {name: [row[i] for row in rows] for i, name in enumerate(header) if name}
-    table = pd.DataFrame(columns, index=pd.Index(lines, name="line"), dtype="str")
-    for name in ABOUT:
-        if name not in table:
-            table[name] = ""
-    sessions = [own for _, own in table.groupby("session_id", sort=False)]
-    if "athlete_id" in table and any(own["athlete_id"].nunique() > 1 for own in sessions):
+    table = read_table(data, columns)
+    if lists.is_list(table):
+        return lists.read_list(table)
+    rows, factors, notes = _meant(table)
+    for name in ("session_id", "sport", "start"):
+        if name not in rows:
+            rows[name] = ""
+    sessions = [own for _, own in rows.groupby("session_id", sort=False)]
+    if "athlete_id" in rows and any(own["athlete_id"].nunique() > 1 for own in sessions):
         raise Refusal("a session of it has several athletes", "give each a session_id of its own")
-    return [_recording(own, decimal) for own in sessions]
+    found = [_recording(own, factors, table) for own in sessions]
+    return [replace(found[0], notes=(*table.notes, *notes, *found[0].notes)), *found[1:]]
 
 
-def _text(data: bytes) -> str:
-    utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    try:
-        return data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise Refusal(f"line {line}: it is no UTF-8 text", "save it as CSV in UTF-8") from None
+def _meant(table: Table) -> tuple[pd.DataFrame, dict[str, float], list[str]]:
+    """The rows under the contract's names, the factors to its units, and notes on other columns.
 
-
-def _rows(text: str) -> tuple[list[str], list[list[str]], list[int], str]:
-    """Header, rows, the line of each row, and the decimal mark."""
-    first = text.lstrip().partition("\n")[0]
-    separator = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows, lines = [], []
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append([cell.strip() for cell in row])
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise Refusal(f"line {reader.line_num}: {error}", "save the table as CSV again") from None
-    if len(rows) < 2:
-        raise Refusal("it holds no rows below a header", "give a table with a row a second")
-    header, rows, lines = [name.lower() for name in rows[0]], rows[1:], lines[1:]
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(header):
-            raise Refusal(
-                f"line {line}: {len(row)} fields where the header has {len(header)}",
-                "give every row the same columns, empty where nothing was measured",
-            )
-    return header, rows, lines, "." if separator == "," else ","
-
-
-def _check_names(header: list[str]) -> None:
-    if all(re.fullmatch(r"[-+.,:/\dtez ]*", name) for name in header):
-        raise Refusal("line 1 holds numbers, not column names", "add a header line")
-    twice = next((name for name in header if name and header.count(name) > 1), None)
-    if twice:
-        raise Refusal(f"column {twice!r} stands twice in the header", "remove or rename one")
-    for name in header:
-        if name in RESERVED:
-            raise Refusal(f"column {name!r} is a name this reader uses itself", "rename it")
-        meant = MEANT.get(re.sub(r"[\W_]", "", name))
-        if meant and meant not in header:
-            raise Refusal(
-                f"column {name!r} is not the contract's {meant}",
-                f"rename it to {meant}, in its unit, or remove it",
-            )
+    Raises
+    ------
+    Refusal if there is no channel, or no time
+    """
+    names, factors, notes = {}, {}, []
+    meant = {header: known.meaning(header) for header in table.rows}
+    exact = sorted(table.rows, key=lambda header: header.lower() not in known.KNOWN)
+    for header in exact:
+        means = meant[header]
+        if not means or means.column in factors or means.factor is None:
+            continue
+        if means.column == "cadence" and {"cadence_spm", "cadence_rpm"} & set(factors):
+            continue
+        names[header], factors[means.column] = means.column, means.factor
     channels = [name for name in schema.columns("streams") if name not in ("session_id", "t_s")]
-    if not set(channels) & set(header):
-        raise Refusal("it has no channel that is known", f"name one of {', '.join(channels)}")
-    if not {"t_s", *TIMES} & set(header):
-        raise Refusal("it has no time", "add a column t_s (seconds) or time (ISO 8601)")
+    if not {*channels, "cadence", "pace"} & set(factors):
+        raise Refusal(
+            f"it has no channel that is known; its columns are {_listed(table)}",
+            f"name one of {', '.join(channels)}, in the file or by columns: hr_bpm=Puls",
+        )
+    if not {"t_s", "time"} & set(factors):
+        raise Refusal(
+            f"it has no time; its columns are {_listed(table)}",
+            "add a column t_s (seconds) or time (ISO 8601), or name it by columns: t_s=Clock",
+        )
+    for header, means in meant.items():
+        guess = None if means else known.nearest(header)
+        derived = means and means.column == "pace" and {"speed_mps", "distance_m"} & set(factors)
+        if means and means.factor is None and means.column not in factors and not derived:
+            unit = next(iter(known.UNITS[means.column]))
+            say = f"{means.column.partition('_')[0]}({unit})={header}"
+            notes.append(
+                f"column {header!r} states no unit and stays apart; say it by columns: {say}"
+            )
+        elif guess and guess not in factors and header.lower() not in ABOUT:
+            notes.append(f"column {header!r} is not known; did you mean {guess!r}?")
+    own = {h: h.lower() if h.lower() not in factors else f"{h.lower()}_given" for h in table.rows}
+    return table.rows.rename(columns=own | names), factors, notes
 
 
-def _recording(rows: pd.DataFrame, decimal: str) -> Recording:
+def _listed(table: Table) -> str:
+    near = {header: known.nearest(header) for header in table.rows}
+    return ", ".join(f"{h!r} ({n}?)" if n else repr(h) for h, n in near.items())
+
+
+def _recording(rows: pd.DataFrame, factors: dict[str, float], table: Table) -> Recording:
     """One session's rows: texts, indexed by line."""
-    start, dated = None, True
-    given = next((name for name in TIMES if name in rows), None)
-    if given:
-        time_us = _times(rows[given], decimal)
-    else:
-        seconds = _numbers(rows["t_s"], decimal, complete=True)
-        _plausible(seconds)
-        dated = bool(rows["start"].iloc[0])
-        start = int(_times(rows["start"].iloc[:1], decimal).iloc[0]) if dated else 0
-        time_us = start + (seconds * SECOND_US).round().astype("int64")
-    unused = {*ABOUT, *TIMES, "t_s"}
-    channels = {name: _channel(rows[name], decimal) for name in rows if name not in unused}
-    points = pd.DataFrame({"time_us": time_us, **channels}).reset_index(drop=True)
-    return Recording(points, start, rows["sport"].iloc[0] or None, dated=dated)
+    start = _start_us(rows, table)
+    time_us, dated, notes = _when(rows, factors, table)
+    if not dated:
+        time_us = time_us + (start or 0)
+    sport = rows["sport"].iloc[0] or table.about.get("sport") or None
+    unused = {*ABOUT, *TIMES}
+    channels = {name: _channel(rows[name], table) for name in rows if name not in unused}
+    for name in factors.keys() & channels.keys() - {"pace"}:
+        channels[name] = channels[name] * factors[name]
+    if "pace" in channels and "speed_mps" not in channels:
+        pace_s = table.seconds(rows["pace"]).where(lambda s: s > 0)
+        channels["speed_mps"] = factors["pace"] / pace_s
+    points = cleaned(pd.DataFrame({"time_us": time_us, **channels}).reset_index(drop=True))
+    if "cadence" in points:
+        points["cadence"] = as_steps(points["cadence"], sport_name(sport))
+    since = start if dated or start is not None else 0
+    return Recording(points, since, sport, dated=dated or start is not None, notes=tuple(notes))
 
 
-def _numbers(texts: pd.Series, decimal: str, complete: bool = False) -> pd.Series:
-    """Texts as float64, NaN where missing."""
-    plain = texts.str.replace(decimal, ".", regex=False)
-    numbers = pd.to_numeric(plain, errors="coerce").astype("float64")
-    missing = texts.str.lower().isin(MISSING)
-    _no(numbers.isna() & ~(missing & (not complete)), texts, "a number")
-    return numbers
+def _start_us(rows: pd.DataFrame, table: Table) -> int | None:
+    """The start that a column or the lines above the header state."""
+    if rows["start"].iloc[0]:
+        return int(_dated(rows["start"].iloc[:1], table).iloc[0])
+    about = table.about
+    day, clock = about.get("date"), about.get("start time") or about.get("time")
+    if day and clock and re.fullmatch(r"\d\d-\d\d-\d{4}", day):
+        day = day.replace("-", ".")  # Polar Flow writes the day first
+    text = f"{day} {clock}" if day and clock else about.get("start time") or about.get("start")
+    times = to_times(pd.Series([text or ""], ["start"], name="the line of"))
+    return None if times.isna().all() else times.iloc[0].value // 1_000
 
 
-def _times(texts: pd.Series, decimal: str) -> pd.Series:
-    """Texts as µs since 1970 UTC."""
-    unix = pd.to_numeric(texts.str.replace(decimal, ".", regex=False), errors="coerce")
+def _dated(texts: pd.Series, table: Table) -> pd.Series:
+    """Texts as µs since 1970 UTC.
+
+    Raises
+    ------
+    Refusal naming the line that is no date
+    """
+    unix = table.seconds(texts)
     if unix.notna().all():
-        unix = unix.astype("float64")
-        _plausible(unix)
-        return (unix * np.where(unix > MILLISECONDS, 1_000, SECOND_US)).round().astype("int64")
-    times = utc_times(texts)
-    _no(times.isna(), texts, "an ISO 8601 time such as 2025-02-24T00:15:21Z")
+        return _unix_us(unix)
+    times = to_times(texts.rename("line"))
+    refuse(times.isna(), texts, "a time such as 2025-02-24T00:15:21Z")
     return times.astype("int64")
 
 
-def _plausible(seconds: pd.Series) -> None:
-    _no(~seconds.between(0, 1e14), seconds, "a time from 0 on")
+def _unix_us(numbers: pd.Series, epoch_s: int = 0) -> pd.Series:
+    scale = np.where(numbers > MILLISECONDS, 1_000, SECOND_US)
+    return (numbers * scale).round().astype("int64") + epoch_s * SECOND_US
 
 
-def _channel(texts: pd.Series, decimal: str) -> pd.Series:
-    known = schema.columns("streams").get(texts.name)
-    if known is not None and known.dtype != "str":
-        return _numbers(texts, decimal)
-    try:
-        return _numbers(texts, decimal)
-    except Refusal:
-        return texts.mask(texts.str.lower().isin(MISSING))
+def _when(
+    rows: pd.DataFrame, factors: dict[str, float], table: Table
+) -> tuple[pd.Series, bool, list[str]]:
+    """µs of each row, whether they count from 1970 (else from the start), and notes.
 
-
-def _no(wrong: pd.Series, given: pd.Series, wanted: str) -> None:
-    """Refuse the first line that is wrong."""
-    if wrong.any():
-        line = wrong.idxmax()
-        raise Refusal(
-            f"line {line}: {given.name} = {str(given[line])[:40]!r} is not {wanted}",
-            "correct it or leave it empty",
+    Raises
+    ------
+    Refusal naming the line of a time that cannot be read
+    """
+    name = "time" if "time" in factors else "t_s"
+    texts = rows[name].rename(name)
+    if name == "time" and "date" in factors:
+        return _dated((rows["date"] + " " + texts).rename("date, time"), table), True, []
+    seconds = table.seconds(texts)
+    if name == "t_s":
+        refuse(seconds.isna(), texts, "a number")
+    elif seconds.isna().any():
+        return _dated(texts, table), True, []
+    refuse(~seconds.between(0, 1e14), seconds.rename(name), "a time from 0 on")
+    clock = texts.str.contains(":", regex=False).any()
+    low, high = seconds.min(), seconds.max()
+    if low > UNIX_S:
+        fit = any(str(header).lower().startswith("record.") for header in table.rows)
+        return _unix_us(seconds, FIT_EPOCH_S if fit else 0), True, []
+    if name == "time" and not clock and EXCEL_DAYS[0] < low <= high < min(EXCEL_DAYS[1], low + 7):
+        return (
+            ((seconds * DAY_S * 1_000).round().astype("int64") + EXCEL_EPOCH_MS) * 1_000,
+            True,
+            [],
         )
+    notes = []
+    if clock:
+        seconds += DAY_S * (seconds.diff() < -DAY_S / 2).cumsum()  # past midnight
+        if seconds.iloc[0] >= 3600:
+            notes.append(f"times of day without a date count from the first, {texts.iloc[0]}")
+            seconds -= seconds.iloc[0]
+    factor = 1.0 if clock else factors[name]
+    return (seconds * factor * SECOND_US).round().astype("int64"), False, notes
+
+
+def _channel(texts: pd.Series, table: Table) -> pd.Series:
+    column = schema.columns("streams").get(texts.name)
+    if texts.name == "cadence" or (column is not None and column.dtype != "str"):
+        return table.numbers(texts)
+    try:
+        return table.numbers(texts)
+    except Refusal:
+        return texts.mask(missing(texts))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.collect.formats.fit_frames import CRC_SIZE, broken, checksum, needed, parts
-from sportsml_lite.collect.formats.recording import ON_FOOT, SECOND_US, Recording, Refusal
+from sportsml_lite.collect.formats.recording import ON_FOOT, SECOND_US, Recording, Refusal, stamp
 
 NOT_SET_S = 0x10000000  # smaller times count from the device's power-on: its clock was never set
 SEMICIRCLE_DEG = 180 / 2**31
@@ -66,7 +66,7 @@ def read_fit(data: bytes) -> list[Recording]:
     if not found:
         raise refused[0][1]
     notes = tuple(f"left out from byte {at:,} on: {refusal.reason}" for at, refusal in refused)
-    return [replace(found[0], notes=notes + found[0].notes), *found[1:]]
+    return [replace(found[0], of_file=notes + found[0].of_file), *found[1:]]
 
 
 def _messages(part: bytes | Refusal) -> dict[str, list[dict]]:
@@ -118,12 +118,11 @@ def _activity(messages: Mapping[str, list[dict]]) -> list[Recording]:
             notes.append("a session has no records and no start")
             continue
         stated, doubts = _stated(session, own, _of(laps, starts, i))
-        label = f"session {i + 1}: " if len(sessions) > 1 else ""
         found = _recording(session, own, stated, SIMULATED if product == SIMULATED else "device")
-        recordings.append(replace(found, notes=tuple(label + doubt for doubt in doubts)))
+        recordings.append(replace(found, notes=tuple(doubts)))
     if not recordings:
         raise Refusal(notes[-1], "export the activity again")
-    return [replace(recordings[0], notes=(*notes, *recordings[0].notes)), *recordings[1:]]
+    return [replace(recordings[0], of_file=tuple(notes)), *recordings[1:]]
 
 
 def _begin_s(message: Mapping) -> float:
@@ -262,7 +261,7 @@ def _near(points: pd.DataFrame, sessions: list[dict]) -> tuple[pd.DataFrame, lis
     keep = near[group]
     if keep.all() or keep.mean() <= 0.5:  # else it is the sessions that have the wrong clock
         return points, []
-    at = str(pd.Timestamp(int(time[~keep][0]), unit="s"))
+    at = stamp(points["time_us"][~keep].iloc[0])
     note = f"{(~keep).sum():,} of {len(keep):,} points, far from every session at {at}, left out"
     return points[keep].reset_index(drop=True), [note]
 

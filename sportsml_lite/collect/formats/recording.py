@@ -2,7 +2,8 @@
 
 A parser (``fit``, ``xml`` and ``csv`` beside this module) turns the bytes of a file into
 :class:`Recording` objects and raises :class:`Refusal` where it cannot; ``assemble`` turns
-recordings into the contract's tables.
+recordings into the contract's tables. What a parser leaves out or takes from elsewhere, it says in
+the recording's ``notes``.
 """
 
 from __future__ import annotations
@@ -18,13 +19,24 @@ from sportsml_lite import schema
 
 SECOND_US = 1_000_000
 LARGEST = 1e12  # a larger number is no measurement but a slip of the file, as infinity is
+NOT_MEASURED = {
+    "hr_bpm": 255,
+    "cadence": 255,
+    "cadence_rpm": 255,
+    "cadence_spm": 255,
+    "power_w": 65_535,
+}
 EARTH_M = 6_371_008.8  # mean radius of the earth (IUGG)
 
 ON_FOOT = ("running", "walking", "hiking")
 ON_WHEELS = ("cycling", "e_biking")
 SPORTS = {
-    "1": "cycling",  # Strava's old numbers
+    "1": "cycling",  # Strava's numbers
+    "4": "hiking",
     "9": "running",
+    "10": "walking",
+    "16": "swimming",
+    "17": "cycling",  # virtual
     "all": "other",
     "e_bike_ride": "e_biking",
     "generic": "other",
@@ -45,6 +57,12 @@ ENDINGS = {
     "rowing": "rowing",
     "row": "rowing",
 }
+# Faster than the best on earth in each sport; others are held to the contract's range.
+FASTEST_MPS = {"running": 12.5, "walking": 4.5, "hiking": 4.5, "swimming": 3.0, "rowing": 7.0}
+MAX_SPAN_S = 7 * 86_400  # the longest session of the contract
+MAJORITY = 0.75  # this share of the points knows the date; others, days away, had a wrong clock
+# More strides a minute than anyone takes for long: the maker has counted steps already.
+MOST_STRIDES = {"running": 120, "walking": 75, "hiking": 75}
 OWN_NAMES = ("e_biking", "wheelchair_push_walk", "wheelchair_push_run")
 
 
@@ -71,6 +89,7 @@ class Recording:
     effect_name : whose training effect ``stated`` holds, or None
     dated : False where times count from an unknown start
     notes : what was left out or taken from elsewhere, a sentence each
+    of_file : notes on the file as a whole, which its first recording carries
     """
 
     points: pd.DataFrame
@@ -80,6 +99,7 @@ class Recording:
     effect_name: str | None = None
     dated: bool = True
     notes: tuple[str, ...] = ()
+    of_file: tuple[str, ...] = ()
 
 
 def sport_name(text: str | None) -> str | None:
@@ -115,12 +135,78 @@ def cleaned(points: pd.DataFrame) -> pd.DataFrame:
     numbers = points.select_dtypes("floating").columns
     points = points.copy()
     points[numbers] = points[numbers].where(points[numbers].abs() < LARGEST)
+    for name in numbers.intersection(NOT_MEASURED):
+        points[name] = points[name].mask(points[name] == NOT_MEASURED[name])
     if "hr_bpm" in points:
-        hr = points["hr_bpm"]
-        points["hr_bpm"] = hr.mask((hr <= 0) | (hr == 255))
-    if "power_w" in points:
-        points["power_w"] = points["power_w"].mask(points["power_w"] == 65_535)
+        points["hr_bpm"] = points["hr_bpm"].mask(points["hr_bpm"] <= 0)
     if {"lat_deg", "lon_deg"} <= set(points):
         nowhere = (points["lat_deg"] == 0) & (points["lon_deg"] == 0)
         points[["lat_deg", "lon_deg"]] = points[["lat_deg", "lon_deg"]].mask(nowhere)
     return points
+
+
+def as_steps(cadence: pd.Series, sport: str | None) -> pd.Series:
+    """Cadence on foot in steps a minute: strides doubled, unless the values can only be steps.
+
+    A few sprints do not make a file one of steps: half of the values, or a tenth of them above
+    what runners reach, must be too high for strides.
+    """
+    if sport not in MOST_STRIDES:
+        return cadence
+    moving = cadence[cadence > 0]
+    steps = moving.median() > MOST_STRIDES[sport]
+    steps |= moving.quantile(0.9) > MOST_STRIDES["running"]
+    return cadence if steps else 2 * cadence
+
+
+def in_order(points: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Points in order, without those whose clock was days off, and what was done, in words.
+
+    Where times go backward, the order that makes the shorter way is the right one: if it is the
+    file's, a clock jittered, and the times are sorted alone; else whole points are.
+    """
+    points, notes = _same_days(points.reset_index(drop=True))
+    times = points["time_us"].to_numpy()
+    back = int((np.diff(times) < 0).sum())
+    if not back:
+        return points, notes
+    by_time = points.sort_values("time_us", kind="stable", ignore_index=True)
+    if (np.diff(times) <= 0).all():  # newest first
+        return by_time, notes
+    jitters = _way_m(points) < (1 - 1e-6) * _way_m(by_time)
+    ordered = points.assign(time_us=np.sort(times)) if jitters else by_time
+    done = "the file's order was kept" if jitters else "points were put in order of time"
+    steps = "1 step of time goes" if back == 1 else f"{back} steps of time go"
+    return ordered, (*notes, f"{steps} backward; {done}")
+
+
+def _same_days(points: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    times = points["time_us"].to_numpy()
+    if not len(times) or np.ptp(times) <= MAX_SPAN_S * SECOND_US:
+        return points, ()
+    ranked = np.sort(times)
+    group = np.concatenate([[0], np.cumsum(np.diff(ranked) > 86_400 * SECOND_US)])
+    size = np.bincount(group)
+    if size.max() < MAJORITY * len(times) or len(size) == 1:
+        return points, ()
+    most = ranked[group == size.argmax()]
+    off = (times < most[0]) | (times > most[-1])
+    at = int(times[off][0])
+    days = abs(at - int(most[0])) / (86_400 * SECOND_US)
+    note = f"{off.sum()} of {len(times)} points, {days:,.0f} days away at {stamp(at)}, left out"
+    return points[~off].reset_index(drop=True), (note,)
+
+
+def stamp(time_us: int) -> str:
+    """A time as text, to the second."""
+    return str(pd.Timestamp(int(time_us), unit="us"))[:19]
+
+
+def _way_m(points: pd.DataFrame) -> float:
+    """Length of the way through the points in the order given."""
+    if "distance_m" in points and points["distance_m"].count() > 1:
+        return float(points["distance_m"].diff().abs().sum())
+    if not {"lat_deg", "lon_deg"} <= set(points):
+        return 0.0
+    fixes = points[["lat_deg", "lon_deg"]].dropna()
+    return float(haversine_m(fixes["lat_deg"].to_numpy(), fixes["lon_deg"].to_numpy()).sum())
