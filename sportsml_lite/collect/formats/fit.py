@@ -252,6 +252,9 @@ def _near(points: pd.DataFrame, sessions: list[dict]) -> tuple[pd.DataFrame, lis
     if points.empty or not np.isfinite(starts).all():
         return points, []
     time = points["time_us"].to_numpy() / SECOND_US
+    first, last = time.min(), time.max()
+    if ((first >= starts - AWAY_S) & (last <= ends + AWAY_S)).any():
+        return points, []
     order = np.argsort(time, kind="stable")
     group = np.empty(len(time), dtype=int)
     group[order] = np.cumsum(np.diff(time[order], prepend=time[order[0]]) > AWAY_S)
