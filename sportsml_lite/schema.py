@@ -135,11 +135,14 @@ def conform(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     out = {}
     for name in wanted:
         dtype = known[name].dtype
-        if name not in frame:
+        if name in frame:
+            column = frame[name]
+            out[name] = column if str(column.dtype) == dtype else column.astype(dtype)
+        elif dtype == "float64":
+            out[name] = np.full(len(frame), np.nan)
+        else:
             missing = None if dtype == "str" else pd.NaT if dtype == TIME else np.nan
             out[name] = pd.Series(missing, index=frame.index, dtype=dtype)
-        else:
-            out[name] = frame[name].astype(dtype)
     rest = {name: frame[name] for name in frame if name not in known}
     return pd.DataFrame(out | rest, index=frame.index)
 

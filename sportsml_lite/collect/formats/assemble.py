@@ -197,16 +197,21 @@ def _to_seconds(points: pd.DataFrame, start_us: int | None) -> pd.DataFrame:
         return points.drop(columns=["time_us", "segment"], errors="ignore").assign(t_s=[])
     second = (points["time_us"] - start_us) // SECOND_US
     channels = points.drop(columns=["time_us", "segment"], errors="ignore")
-    first = {"lat_deg", "lon_deg"} | set(channels.columns.difference(_numeric(channels)))
-    how = {name: "first" if name in first else "mean" for name in channels}
-    grid = pd.RangeIndex(int(second.iloc[-1]) + 1, name="t_s")
-    if not how:
-        return pd.DataFrame({"t_s": grid.to_numpy(float)})
-    if second.is_unique:
-        seconds = channels.set_axis(pd.Index(second, name="t_s"))
-    else:
-        seconds = channels.groupby(second.rename("t_s")).agg(how)
-    return seconds.reindex(grid).reset_index().astype({"t_s": "float64"})
+    if not second.is_unique:
+        first = {"lat_deg", "lon_deg"} | set(channels.columns.difference(_numeric(channels)))
+        how = {name: "first" if name in first else "mean" for name in channels}
+        grouped = channels.groupby(second)
+        channels = grouped.agg(how) if how else pd.DataFrame(index=grouped.size().index)
+        second = channels.index
+    grid = np.arange(int(second.max()) + 1, dtype=float)
+    columns = {"t_s": grid}
+    for name, channel in channels.items():
+        if channel.dtype == "float64":
+            columns[name] = np.full(len(grid), np.nan)
+            columns[name][np.asarray(second)] = channel
+        else:
+            columns[name] = channel.set_axis(second).reindex(range(len(grid))).array
+    return pd.DataFrame(columns)
 
 
 def _numeric(frame: pd.DataFrame) -> pd.Index:
@@ -263,7 +268,7 @@ def _moving_s(points: pd.DataFrame) -> float:
     """Time from the first to the last point, in s, less the gaps between segments."""
     if points.empty:
         return np.nan
-    step_us = points["time_us"].diff().fillna(0)
+    step_us = np.diff(points["time_us"])
     if "segment" in points:
-        step_us = step_us.where(points["segment"].diff() == 0, 0)
+        step_us = step_us[np.diff(points["segment"]) == 0]
     return float(step_us.sum()) / SECOND_US

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.collect.formats.fit_frames import CRC_SIZE, broken, checksum, needed, parts
-from sportsml_lite.collect.formats.recording import ON_FOOT, SECOND_US, Recording, Refusal
+from sportsml_lite.collect.formats.recording import ON_FOOT, SECOND_US, Recording, Refusal, stamp
 
 NOT_SET_S = 0x10000000  # smaller times count from the device's power-on: its clock was never set
 SEMICIRCLE_DEG = 180 / 2**31
@@ -252,6 +252,9 @@ def _near(points: pd.DataFrame, sessions: list[dict]) -> tuple[pd.DataFrame, lis
     if points.empty or not np.isfinite(starts).all():
         return points, []
     time = points["time_us"].to_numpy() / SECOND_US
+    first, last = time.min(), time.max()
+    if ((first >= starts - AWAY_S) & (last <= ends + AWAY_S)).any():
+        return points, []
     order = np.argsort(time, kind="stable")
     group = np.empty(len(time), dtype=int)
     group[order] = np.cumsum(np.diff(time[order], prepend=time[order[0]]) > AWAY_S)
@@ -261,7 +264,7 @@ def _near(points: pd.DataFrame, sessions: list[dict]) -> tuple[pd.DataFrame, lis
     keep = near[group]
     if keep.all() or keep.mean() <= 0.5:  # else it is the sessions that have the wrong clock
         return points, []
-    at = str(pd.Timestamp(int(time[~keep][0]), unit="s"))
+    at = stamp(points["time_us"][~keep].iloc[0])
     note = f"{(~keep).sum():,} of {len(keep):,} points, far from every session at {at}, left out"
     return points[keep].reset_index(drop=True), [note]
 

@@ -132,17 +132,16 @@ def haversine_m(lat_deg: np.ndarray, lon_deg: np.ndarray) -> np.ndarray:
 
 def cleaned(points: pd.DataFrame) -> pd.DataFrame:
     """What devices write for 'not measured' becomes NaN: infinities, 0 and 255 bpm, 0°N 0°E."""
-    numbers = points.select_dtypes("floating").columns
-    points = points.copy()
-    points[numbers] = points[numbers].where(points[numbers].abs() < LARGEST)
-    for name in numbers.intersection(NOT_MEASURED):
-        points[name] = points[name].mask(points[name] == NOT_MEASURED[name])
-    if "hr_bpm" in points:
-        points["hr_bpm"] = points["hr_bpm"].mask(points["hr_bpm"] <= 0)
-    if {"lat_deg", "lon_deg"} <= set(points):
-        nowhere = (points["lat_deg"] == 0) & (points["lon_deg"] == 0)
-        points[["lat_deg", "lon_deg"]] = points[["lat_deg", "lon_deg"]].mask(nowhere)
-    return points
+    columns = dict(points.items())
+    for name, column in points.items():
+        if column.dtype.kind == "f":
+            values = columns[name] = column.to_numpy(copy=True)
+            wrong = ~(np.abs(values) < LARGEST) | (values == NOT_MEASURED.get(name, np.nan))
+            values[wrong | (values <= 0) if name == "hr_bpm" else wrong] = np.nan
+    if {"lat_deg", "lon_deg"} <= set(columns):
+        nowhere = (columns["lat_deg"] == 0) & (columns["lon_deg"] == 0)
+        columns["lat_deg"][nowhere] = columns["lon_deg"][nowhere] = np.nan
+    return pd.DataFrame(columns, index=points.index)
 
 
 def as_steps(cadence: pd.Series, sport: str | None) -> pd.Series:
