@@ -136,6 +136,7 @@ live = study.load(
     )
 )
 y, athlete = live.rows.y, live.rows.athlete
+print(live.told or f"{n_athletes} simulated athletes")
 locker = study.locker_numbers(athlete, seed)
 
 

@@ -75,6 +75,7 @@ real, simulated = tables["pmdata"].query("target == 'rpe'"), tables["simulated"]
 options = Options(dataset, data_dir, seed, settings={"n_athletes": n_athletes})
 data, (train, validation, test) = study.example(options)
 unit = study.UNITS[data.target]
+print(data.told or f"{n_athletes} simulated athletes")
 
 # %% tags=["check"]
 record("one_sentence", figures.takeaway(real, simulated))

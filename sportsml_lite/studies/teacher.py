@@ -103,6 +103,7 @@ def load(options: Options) -> Task:
         seed=options.seed,
         n_athletes=people,
         sessions_each=sessions,
+        **options.window,
     )
 
 
