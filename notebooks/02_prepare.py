@@ -138,6 +138,7 @@ options = Options(
 mine = own.open_folder(options, least=7)  # athletes that a split needs
 live = study.load(mine.live)
 y, athlete = live.rows.y, live.rows.athlete
+print(live.told or f"{n_athletes} simulated athletes")
 locker = study.locker_numbers(athlete, seed)
 
 

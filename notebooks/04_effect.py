@@ -78,6 +78,7 @@ options = Options(dataset, data_dir, seed, settings={"n_athletes": n_athletes})
 mine = own.open_folder(options)
 data, (train, validation, test) = study.example(mine.live)
 unit = study.UNITS[data.target]
+print(data.told or f"{n_athletes} simulated athletes")
 
 # %% tags=["check"]
 record("one_sentence", findings.takeaway(real, simulated))

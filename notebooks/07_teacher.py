@@ -62,6 +62,8 @@ dataset = "simulated"  # name or path: simulated, swimming, actes or a folder
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: simulated athletes and the live training
 n_athletes = 60  # athletes, 20 to 500: how many are simulated for the live example
+length_s = 0.0  # s, 0 to 3600: of a window; 0 takes the data set's own
+stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 epochs = 8  # 2 to 100: how often the live example looks at its validation athletes
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Above: an average six seconds of one stroke, from two swimmers (windows laid over one another where they fit best). Dashed: the second as the watch recorded it; blue: the same in the mirror. Below: what the mirror gains one LSTM in macro-F1 (over the classes that a swimmer performs), a dot a swimmer.", "name": "fig-teacher-wrists"}, "image": {"alt": "Three waves: one swimmer's acceleration lies below zero, the second's above; mirrored, it falls onto the first. Below, a row of dots for each wrist: far right for the other one, near zero for the usual one."}}
@@ -140,8 +142,15 @@ assert torch.allclose(left, right, atol=1e-5)
 
 # %% tags=["hide-input"]
 task = load_task(
-    dataset, data_dir, seed=seed, n_athletes=n_athletes, sessions_each=2
+    dataset,
+    data_dir,
+    seed=seed,
+    length_s=length_s,
+    stride_s=stride_s,
+    n_athletes=n_athletes,
+    sessions_each=2,
 )
+print(task.told)
 fold = folds.make_fold(task, folds.folds_of(task)[0])
 _, C, T = fold.test.X.shape
 K = len(fold.classes)
@@ -159,8 +168,8 @@ assert torch.allclose(masked, alone, atol=1e-4)
 assert not torch.allclose(blind, alone, atol=1e-4)
 
 # %% tags=["check"]
-named = dataset if dataset in PEOPLE and not data_dir else "your own tables"
-record("live", PEOPLE.get(named, named))
+known = dataset in PEOPLE and not data_dir
+record("live", PEOPLE[dataset] if known else task.whose)
 record("n_weights", f"{count_parameters(network):,}")
 
 # %% [markdown]

@@ -60,6 +60,8 @@ dataset = "simulated"  # name or path: simulated, swimming, actes or a folder
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: simulated athletes and the live trainings
 n_athletes = 30  # athletes, 20 to 500: how many are simulated for the live example
+length_s = 0.0  # s, 0 to 3600: of a window; 0 takes the data set's own
+stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 alpha = 0.5  # share, 0 to 1: weight of the teacher's answers in the live example
 tau = 2.0  # 0.1 to 50: temperature of the live example
 
@@ -105,8 +107,15 @@ record("command", results["swimming"].command)
 
 # %% tags=["hide-input"]
 task = load_task(
-    dataset, data_dir, seed=seed, n_athletes=n_athletes, sessions_each=2
+    dataset,
+    data_dir,
+    seed=seed,
+    length_s=length_s,
+    stride_s=stride_s,
+    n_athletes=n_athletes,
+    sessions_each=2,
 )
+print(task.told)
 fold = folds.make_fold(task, folds.folds_of(task)[0])
 config = networks.config_for(fold, "quick")
 short = {"max_epochs": 5, "patience": 5}  # some seconds: an example, no result

@@ -47,6 +47,8 @@ dataset = "simulated"  # name or path: swimming, actes, simulated(_b) or a folde
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: added to every job's own seed
 profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recompute
+length_s = 0.0  # s, 0 to 3600: of a window; 0 takes the data set's own
+stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 alpha = 0.5  # share, 0 to 1: weight of the teacher's answers (quick and full)
 tau = 2.0  # 0.1 to 50: temperature of the soft answers (quick and full)
 
@@ -54,7 +56,7 @@ tau = 2.0  # 0.1 to 50: temperature of the soft answers (quick and full)
 check_values("08_distil_lab", globals())
 torch.set_num_threads(1)
 names = distil.STUDY.datasets if profile == "accepted" else (dataset,)
-told = {"alpha": alpha, "tau": tau}
+told = {"alpha": alpha, "tau": tau, "length_s": length_s, "stride_s": stride_s}
 options = [runner.Options(n, data_dir, seed, profile, told) for n in names]
 workers = 2 if profile == "full" else 1
 tables = {o.name: runner.table(distil.STUDY, o, workers) for o in options}

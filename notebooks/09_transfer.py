@@ -66,6 +66,8 @@ dataset = "simulated"  # name or path: simulated, swimming or a folder of your o
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: simulated athletes and first weights of the live example
 n_athletes = 12  # athletes, 5 to 500: how many are simulated for the live example
+length_s = 0.0  # s, 0 to 3600: of a window; 0 takes the data set's own
+stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 k = 2  # windows a class, 1 to 20: what the athlete of the live example gives
 kappa = 5.0  # windows, 0.01 to 1000: what the population's means count as
 
@@ -108,8 +110,15 @@ record("command", results["swimming"].command)
 
 # %%
 task = load_task(
-    dataset, data_dir, seed=seed, n_athletes=n_athletes, sessions_each=3
+    dataset,
+    data_dir,
+    seed=seed,
+    length_s=length_s,
+    stride_s=stride_s,
+    n_athletes=n_athletes,
+    sessions_each=3,
 )
+print(task.told)
 shot = few_shot_windows(task.windows)
 able = shot.athletes(k)  # who can give k windows of every class they perform
 classes = {a: len(set(task.windows.y[task.windows.athlete == a])) for a in able}

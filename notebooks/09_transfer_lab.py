@@ -39,11 +39,14 @@ dataset = "simulated"  # name or path: swimming, actes, simulated(_b) or a folde
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: added to every job's own seed
 profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recompute
+length_s = 0.0  # s, 0 to 3600: of a window; 0 takes the data set's own
+stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 
 # %% tags=["hide-input"]
 check_values("09_transfer_lab", globals())
 names = study.STUDY.datasets if profile == "accepted" else (dataset,)
-options = [runner.Options(n, data_dir, seed, profile) for n in names]
+told = {"length_s": length_s, "stride_s": stride_s}
+options = [runner.Options(n, data_dir, seed, profile, told) for n in names]
 workers = 2 if profile == "full" else 1
 tables = {o.name: runner.table(study.STUDY, o, workers) for o in options}
 by_windows = {d: t for d, t in tables.items() if "masked" in set(t["arm"])}

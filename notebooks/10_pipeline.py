@@ -63,6 +63,8 @@ dataset = "simulated"  # name or path: simulated, swimming or a folder of your o
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: simulated athletes and the live trainings
 n_athletes = 30  # athletes, 20 to 500: how many are simulated for the live example
+length_s = 0.0  # s, 0 to 3600: of a window; 0 takes the data set's own
+stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 n_labelled = 8  # athletes, 2 to 100: that train with labels in the live example
 k = 2  # windows a class, 1 to 20: what a new athlete of the live example gives
 
@@ -118,12 +120,19 @@ figures.you_are_here()
 #
 # where athlete $a$ gives the first $k$ windows of each class.
 #
-# **Code.** The same on simulated runners, with trainings of a few seconds: an example, no result.
+# **Code.** The same live, with trainings of a few seconds: an example, no result.
 
 # %% tags=["hide-input"]
 task = load_task(
-    dataset, data_dir, seed=seed, n_athletes=n_athletes, sessions_each=2
+    dataset,
+    data_dir,
+    seed=seed,
+    length_s=length_s,
+    stride_s=stride_s,
+    n_athletes=n_athletes,
+    sessions_each=2,
 )
+print(task.told)
 split = folds.folds_of(task)[0]
 config = networks.config_for(folds.make_fold(task, split), "quick")
 short = {"max_epochs": 4, "patience": 4}

@@ -42,13 +42,20 @@ dataset = "simulated"  # name or path: swimming, actes, simulated(_b) or a folde
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: added to every job's own seed
 profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recompute
+length_s = 0.0  # s, 0 to 3600: of a window; 0 takes the data set's own
+stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 n_labelled = 8  # athletes, 1 to 1000: that train with labels (quick and full)
 k = 5  # windows a class, 1 to 20: what a new athlete gives (quick and full)
 
 # %% tags=["hide-input"]
 check_values("10_pipeline_lab", globals())
 names = pipeline.STUDY.datasets if profile == "accepted" else (dataset,)
-told = {"n_labelled": n_labelled, "k": k}
+told = {
+    "n_labelled": n_labelled,
+    "k": k,
+    "length_s": length_s,
+    "stride_s": stride_s,
+}
 options = [runner.Options(n, data_dir, seed, profile, told) for n in names]
 workers = 2 if profile == "full" else 1
 tables = {o.name: runner.table(pipeline.STUDY, o, workers) for o in options}

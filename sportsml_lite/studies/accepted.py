@@ -151,7 +151,7 @@ def accept(run: Path) -> Path:
     study = find(found.study)
     if found.options.profile != "full":
         raise UserError(f"{run}: a {found.options.profile} run; accept takes profile full")
-    if found.dataset == runner.OWN or found.options.data_dir:
+    if found.options.own:
         raise UserError(f"{run}: it read a folder of this computer; run a data set by its name")
     missing = [arm for arm in study.arms if arm not in set(found.scores["arm"])]
     if found.dataset not in study.datasets:

@@ -96,7 +96,7 @@ def load(options: Options) -> Task:
     people, sessions = ATHLETES["full" if options.full else "quick"]
     return load_task(
         options.dataset, options.data_dir, seed=options.seed, n_athletes=people,
-        sessions_each=sessions,
+        sessions_each=sessions, **options.window,
     )  # fmt: skip
 
 

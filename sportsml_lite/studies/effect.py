@@ -21,6 +21,7 @@ from sportsml_lite import evaluate, prepare, protocol
 from sportsml_lite.baselines import sessions as baselines
 from sportsml_lite.collect import fetch
 from sportsml_lite.collect.datasets import public
+from sportsml_lite.collect.datasets.dataset import told
 from sportsml_lite.models import MLP
 from sportsml_lite.prepare import Table
 from sportsml_lite.protocol import Split
@@ -111,6 +112,7 @@ class Data:
     hidden : a row a session_id, what only a simulator knows; None where athletes are real
     first : number of the first athlete that no one has simulated yet
     alone : whether, where they are few, each athlete is tested alone
+    told : whose they are, and what was left out, where they were read
     """
 
     tables: dict[str, Table]
@@ -119,6 +121,7 @@ class Data:
     hidden: pd.DataFrame | None = None
     first: int = 0
     alone: bool = False
+    told: str = ""
 
     @property
     def target(self) -> str:
@@ -148,7 +151,8 @@ def load(options: Options) -> Data:
     sessions = found.sessions[found.sessions["source"] != "pmdata/pmsys"].reset_index(drop=True)
     targets = ("effect",) if sessions["effect"].notna().any() else ("rpe", "srpe")
     tables = {t: prepare.session_table(sessions, found.athletes, t).varied() for t in targets}
-    return Data(tables, found.athletes, sessions, alone=options.full)
+    words = told(found.name, sessions["athlete_id"].nunique(), found.dropped)
+    return Data(tables, found.athletes, sessions, alone=options.full, told=words)
 
 
 def splits(data: Data, partition: int) -> list[Split]:

@@ -10,7 +10,7 @@ difference is the leak. **Gaps.** Known heart rate is hidden in bursts, filled, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ import pandas as pd
 from sportsml_lite import evaluate, prepare, protocol
 from sportsml_lite.collect import fetch
 from sportsml_lite.collect.datasets import public
+from sportsml_lite.collect.datasets.dataset import told
 from sportsml_lite.errors import UserError
 from sportsml_lite.protocol import Split
 from sportsml_lite.simulate import simulate
@@ -97,6 +98,7 @@ class Data:
 
     owner : athlete of each session; companion : channel beside heart rate, or empty
     athletes, sessions : the tables, as loaded
+    told : whose they are, and what was left out, where they were read
     """
 
     rows: Rows
@@ -105,6 +107,7 @@ class Data:
     companion: str
     athletes: pd.DataFrame | None = None
     sessions: pd.DataFrame | None = None
+    told: str = ""
 
 
 def load(options: Options) -> Data:
@@ -126,7 +129,9 @@ def load(options: Options) -> Data:
         found = public.load(options.data_dir)
     else:
         found = public.load(options.dataset, options.data_dir)
-    return _data(found.athletes, found.sessions, found.streams)
+    data = _data(found.athletes, found.sessions, found.streams)
+    people = found.sessions["athlete_id"].nunique()
+    return replace(data, told=told(found.name, people, found.dropped))
 
 
 def splits(data: Data, partition: int) -> list[Split]:

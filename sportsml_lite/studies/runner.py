@@ -20,13 +20,13 @@ import pandas as pd
 from sportsml_lite import fingerprint, schema
 from sportsml_lite.collect import fetch
 from sportsml_lite.collect.datasets import public
+from sportsml_lite.collect.datasets.dataset import folder_name
 from sportsml_lite.errors import UserError
 from sportsml_lite.paths import project_root
 from sportsml_lite.protocol import PROTOCOL, Split
 from sportsml_lite.simulate import GENERATORS
 
 PROFILES = ("accepted", "quick", "full")
-OWN = "own"  # name of the reader's own tables in a Scores table
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,19 @@ class Options:
         return self.dataset in GENERATORS and not self.data_dir
 
     @property
+    def own(self) -> bool:
+        """Whether the data come from a folder that the reader names."""
+        return bool(self.data_dir) or self.dataset not in (*fetch.ORIGINS, *fetch.SIMULATED)
+
+    @property
     def name(self) -> str:
-        """The data set as a Scores table names it."""
-        return self.dataset if self.dataset.isidentifier() and not self.data_dir else OWN
+        """The data set as a Scores table and a page name it: the reader's by its folder."""
+        return folder_name(self.data_dir or self.dataset) if self.own else self.dataset
+
+    @property
+    def window(self) -> dict[str, float]:
+        """Length and stride of a window, s, where the settings name them."""
+        return {n: v for n, v in self.settings.items() if n in ("length_s", "stride_s")}
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,11 @@ def table(
 
     if options.profile not in PROFILES:
         raise UserError(f"profile = {options.profile!r}: choose one of {', '.join(PROFILES)}")
+    if options.profile == "accepted" and options.own:
+        raise UserError(
+            f"{options.name}: profile = 'accepted' reads the book's own results, which know no "
+            "folder of yours; choose 'quick' or 'full'"
+        )
     if options.profile == "accepted":
         return accepted.load(study.name, options.name).scores
     found = run(study, options, workers=workers, progress=progress)

@@ -102,6 +102,7 @@ def load(options: Options) -> Task:
         seed=options.seed,
         n_athletes=people,
         sessions_each=sessions,
+        **options.window,
     )
 
 

@@ -156,7 +156,7 @@ def load_windows(options: Options, heart_rate: str = "age") -> Task:
     people, sessions = ATHLETES["full" if options.full else "quick"]
     return load_task(
         options.dataset, options.data_dir, seed=options.seed, heart_rate=heart_rate,
-        n_athletes=people, sessions_each=sessions,
+        n_athletes=people, sessions_each=sessions, **options.window,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
+from sportsml_lite.collect.fetch import SIMULATED
 from sportsml_lite.errors import UserError
 
 
@@ -24,7 +26,7 @@ class DataSet:
 
     Attributes
     ----------
-    name : data set
+    name : data set, or the reader's folder
     athletes, sessions, streams : tables of the contract (:mod:`sportsml_lite.schema`)
     days : a row an athlete-day (diary data); columns differ by data set
     motion : a row a sample of an inertial sensor at its own rate
@@ -60,6 +62,28 @@ class Dropped:
         return pd.DataFrame({"reason": list(self._rows), "rows": list(self._rows.values())}).astype(
             {"reason": "str", "rows": "int64"}
         )
+
+
+def folder_name(folder: Path | str) -> str:
+    """What a page calls a reader's folder: its last part, also of ``.`` and ``../mine``."""
+    return os.path.basename(os.path.abspath(Path(folder).expanduser()))
+
+
+def in_words(dropped: pd.DataFrame) -> str:
+    """A table ``reason``, ``rows`` in words; ``'nothing'`` where no row is counted."""
+    rows = dropped[dropped["rows"] > 0]
+    pairs = zip(rows["reason"], rows["rows"].astype(int), strict=True)
+    return "; ".join(f"{reason}: {count:,}" for reason, count in pairs) or "nothing"
+
+
+def whose(name: str, people: int) -> str:
+    """Whose data a page shows: ``'31 athletes in my_swimmers'``, ``'60 simulated athletes'``."""
+    return f"{people} simulated athletes" if name in SIMULATED else f"{people} athletes in {name}"
+
+
+def told(name: str, people: int, dropped: pd.DataFrame) -> str:
+    """What a page says of its data: whose they are, and what was left out of them."""
+    return f"{whose(name, people)}; left out or assumed: {in_words(dropped)}"
 
 
 def summary(data: DataSet) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def load_tables(folder: Path | str) -> DataSet:
     ------
     UserError listing what the contract does not allow, each with file, line and column
     """
-    root, dropped, faults = Path(folder).resolve(), Dropped(), []
+    root, dropped, faults = Path(folder), Dropped(), []
     paths = {table: _path(root, table) for table in TABLES}
     if paths["sessions"] is None:
         raise UserError(
@@ -56,7 +56,7 @@ def load_tables(folder: Path | str) -> DataSet:
     athletes = athletes.sort_values("athlete_id", ignore_index=True)
     turn = pd.Index(sessions["session_id"]).get_indexer(streams["session_id"])
     streams = streams.iloc[np.lexsort((streams["t_s"], turn))].reset_index(drop=True)
-    return DataSet(root.name, athletes, sessions, streams, dropped=dropped.table())
+    return DataSet(dataset.folder_name(root), athletes, sessions, streams, dropped=dropped.table())
 
 
 def _path(root: Path, table: str) -> Path | None:

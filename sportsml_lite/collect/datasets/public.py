@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sportsml_lite.collect import fetch
 from sportsml_lite.collect.datasets.actes import load_actes
-from sportsml_lite.collect.datasets.dataset import DataSet, summary
+from sportsml_lite.collect.datasets.dataset import DataSet, folder_name, summary
 from sportsml_lite.collect.datasets.own_tables import load_tables
 from sportsml_lite.collect.datasets.pmdata import clock_check, load_pmdata
 from sportsml_lite.collect.datasets.runners import load_runners
@@ -35,6 +37,8 @@ LOADERS = {
 def load(name: str, data_dir: str = "") -> DataSet:
     """Load a public data set, or the reader's own tables where ``name`` is the path of a folder.
 
+    What is read from ``data_dir`` bears that folder's name.
+
     Parameters
     ----------
     name : ``'pmdata'``, ``'actes'``, ``'swimming'``, ``'runners'``, or a folder
@@ -49,4 +53,5 @@ def load(name: str, data_dir: str = "") -> DataSet:
         raise UserError(f"{name!r} is no public table; choose one of {', '.join(LOADERS)}")
     if folder is None:
         raise UserError(f"{name} is not on this machine; run 'sportsml fetch {name}'")
-    return LOADERS.get(name, load_tables)(folder)
+    data = LOADERS.get(name, load_tables)(folder)
+    return replace(data, name=folder_name(folder)) if data_dir else data

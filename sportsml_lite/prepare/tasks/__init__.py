@@ -59,7 +59,8 @@ def load_task(
     seed : of the simulated athletes
     heart_rate : for the classes: heart rate as a share of the maximum expected at this ``'age'``
         (Nes et al. 2013), or of the athlete's own ``'reserve'`` from measured rest and maximum
-    length_s, stride_s : of a window, s; 0 takes the data set's own
+    length_s, stride_s : of a window, s; 0 takes the data set's own, and the stride follows a length
+        that is given
     n_athletes, sessions_each : of the simulation
 
     Raises
@@ -71,7 +72,9 @@ def load_task(
     if heart_rate not in HEART_RATES:
         raise UserError(f"heart_rate = {heart_rate!r}: choose one of {', '.join(HEART_RATES)}")
     usual = LENGTHS.get(dataset, OTHER_LENGTH)
-    size = (length_s or usual[0], stride_s or usual[1])
+    # A stride that is not given keeps the usual share of the length, in whole seconds.
+    own_stride = max(1.0, round(length_s * usual[1] / usual[0])) if length_s else usual[1]
+    size = (length_s or usual[0], stride_s or own_stride)
     if dataset in GENERATORS and not data_dir:
         data = drawn(dataset, seed, n_athletes, sessions_each)
         return seconds_task(data, size, target, heart_rate)

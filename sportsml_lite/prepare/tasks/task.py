@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sportsml_lite.collect.datasets.dataset import in_words, told, whose
 from sportsml_lite.schema import Windows
 
 
@@ -14,6 +15,7 @@ from sportsml_lite.schema import Windows
 class Task:
     """Windows and what is known about them.
 
+    name : of the data set, or of the reader's folder
     windows : what the watch recorded, :class:`~sportsml_lite.schema.Windows`
     laboratory : (N, 1, T) float32 oxygen uptake beside each window, mL/kg/min, or None; a student
         never reads it
@@ -31,11 +33,19 @@ class Task:
     dropped: pd.DataFrame
 
     @property
+    def whose(self) -> str:
+        """How many athletes, and whose data: ``'31 athletes in my_swimmers'``."""
+        return whose(self.name, len(set(self.windows.athlete)))
+
+    @property
+    def told(self) -> str:
+        """What a page says of them: whose they are, and what was left out."""
+        return told(self.name, len(set(self.windows.athlete)), self.dropped)
+
+    @property
     def left_out(self) -> str:
         """``dropped`` in words."""
-        rows = self.dropped[self.dropped["rows"] > 0]
-        pairs = zip(rows["reason"], rows["rows"].astype(int), strict=True)
-        return "; ".join(f"{reason}: {count:,}" for reason, count in pairs) or "nothing"
+        return in_words(self.dropped)
 
 
 def finished(
