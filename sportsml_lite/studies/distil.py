@@ -268,5 +268,4 @@ STUDY = Study(
     datasets=("swimming", "actes", "simulated"),
     quick=("plain", "distilled", "teacher", "plain_again", "plain_8", "distilled_8", "others_8"),
     cheap=("plain", "plain_again"),
-    partitions=1,  # five models; a second division costs as many hours again
 )

@@ -313,5 +313,4 @@ STUDY = Study(
     quick=("majority", "teacher", "none", "none_again", "masked", "only_distilled",
            "taught_masked", "means", "only_personal", "self", "whole"),
     cheap=("majority", "none"),
-    partitions=1,  # five models; a second division costs as many hours again
 )  # fmt: skip

@@ -233,8 +233,8 @@ def depends_on(study: Study, options: Options) -> dict[str, dict[str, str]]:
 
 def _other_loaders(options: Options) -> set[str]:
     """Modules that read other data sets: they are named in what a study reaches, and never run."""
-    loaders = {**public.LOADERS, OWN: public.load_tables}
-    mine = options.dataset if options.dataset in public.LOADERS else OWN
+    loaders = {**public.LOADERS, "": public.load_tables}
+    mine = options.dataset if options.dataset in public.LOADERS else ""
     return {
         loader.__module__ for name, loader in loaders.items() if options.simulated or name != mine
     }

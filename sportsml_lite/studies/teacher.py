@@ -251,5 +251,4 @@ STUDY = Study(
     datasets=("swimming", "actes", "simulated"),
     quick=("majority", "zone", "forest", "unmirrored", "single", "single_again", "teacher"),
     cheap=("majority", "forest"),
-    partitions=1,  # five models; a second division costs as many hours again
 )

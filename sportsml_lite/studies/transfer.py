@@ -359,5 +359,4 @@ STUDY = Study(
     quick=("population", "population_again", "masked", "means", "shrink", "guarded", "head",
            "population_random", "head_random", "head_earliest", "reserve"),
     cheap=("population", "masked"),
-    partitions=1,  # five models; a second division costs as many hours again
 )  # fmt: skip
