@@ -53,7 +53,6 @@ tau = 2.0  # 0.1 to 50: temperature of the soft answers (quick and full)
 
 # %% tags=["hide-input"]
 check_values("08_distil_lab", globals())
-torch.set_num_threads(1)
 told = {"alpha": alpha, "tau": tau}
 lab = read(distil.STUDY, distil.judge, dataset, data_dir, seed, profile, told)
 tables, verdicts, survives = lab.tables, lab.verdicts, lab.survives
