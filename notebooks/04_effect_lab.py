@@ -55,11 +55,8 @@ lab = read(
     seed,
     profile,
 )
-panels, verdicts, survives = (
-    findings.by_target(lab.tables),
-    lab.verdicts,
-    lab.survives,
-)
+panels = findings.by_target(lab.tables)
+verdicts, survives = lab.verdicts, lab.survives
 titles = {key: figures.panel_title(*key) for key in panels}
 main = {key: t for key, t in panels.items() if key[1] != "srpe"}
 
