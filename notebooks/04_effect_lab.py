@@ -22,8 +22,9 @@
 # `sportsml run 04_effect_lab -p dataset pmdata -p profile full`
 
 # %% tags=["imports"]
-from sportsml_lite.evaluate import athlete_values, compare, holm, mean
+from sportsml_lite.evaluate import athlete_values, compare, mean
 from sportsml_lite.findings import effect as findings
+from sportsml_lite.findings.lab import read
 from sportsml_lite.plots import effect as figures
 from sportsml_lite.plots import style
 from sportsml_lite.plots.grammar import (
@@ -31,6 +32,7 @@ from sportsml_lite.plots.grammar import (
     score_table,
     small_multiples,
 )
+from sportsml_lite.plots.tables import level_table
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
 from sportsml_lite.studies import effect as study
@@ -46,28 +48,24 @@ profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recom
 
 # %% tags=["hide-input"]
 check_values("04_effect_lab", globals())
-names = study.STUDY.datasets if profile == "accepted" else (dataset,)
-options = [runner.Options(name, data_dir, seed, profile) for name in names]
-options = [own.with_tables(o, own.TRIMP_NEEDS) for o in options]
-workers = 2 if profile == "full" else 1
-tables = {o.name: runner.table(study.STUDY, o, workers) for o in options}
-panels = findings.by_target(tables)
+folder = own.with_tables(runner.Options(dataset, data_dir), own.TRIMP_NEEDS)
+lab = read(
+    study.STUDY,
+    lambda tables: study.judge(findings.by_target(tables)),
+    folder.dataset,
+    folder.data_dir,
+    seed,
+    profile,
+)
+panels = findings.by_target(lab.tables)
+verdicts, survives = lab.verdicts, lab.survives
 titles = {key: figures.panel_title(*key) for key in panels}
 main = {key: t for key, t in panels.items() if key[1] != "srpe"}
-verdicts = study.judge(panels)
-survives = holm(verdicts)
 
 # %% tags=["check"]
 record("asked", len(verdicts))
 record("stand", sum(survives.values()))
-record(
-    "tested",
-    "; ".join(
-        f"{name}: {t['athlete'].nunique()} athletes, "
-        f"{len(t[['partition', 'fold']].drop_duplicates())} models an arm"
-        for name, t in tables.items()
-    ),
-)
+record("tested", lab.tested)
 record("bins", ", ".join(map(str, study.EARLIER)))
 
 # %% [markdown]
@@ -92,17 +90,10 @@ record("bins", ", ".join(map(str, study.EARLIER)))
 # ({glue:text}`tested`).
 
 # %% tags=["hide-input"]
-arms = [a for a in study.ARMS if any(a in set(t["arm"]) for t in panels.values())]
-score_table(
-    [
-        {"arm": study.TITLES[a]}
-        | {
-            titles[key]: mean(t, a, "rmse") if a in set(t["arm"]) else "–"
-            for key, t in main.items()
-        }
-        for a in arms
-        if any(a in set(t["arm"]) for t in main.values())
-    ],
+level_table(
+    {titles[key]: t for key, t in main.items()},
+    study.TITLES,
+    metric="rmse",
     caption="RMSE, mean over athletes, with its 95 % interval over athletes and models. "
     "Rating: CR10 points; effect: points, 0 to 5.",
 )

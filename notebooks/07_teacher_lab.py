@@ -21,8 +21,9 @@
 # `sportsml run 07_teacher_lab -p dataset swimming -p profile full`
 
 # %% tags=["imports"]
-from sportsml_lite.evaluate import athlete_values, compare, holm, mean
+from sportsml_lite.evaluate import athlete_values, mean
 from sportsml_lite.findings import teacher as findings
+from sportsml_lite.findings.lab import read
 from sportsml_lite.plots import style
 from sportsml_lite.plots import teacher as figures
 from sportsml_lite.plots.grammar import (
@@ -31,10 +32,10 @@ from sportsml_lite.plots.grammar import (
     score_table,
     small_multiples,
 )
+from sportsml_lite.plots.tables import level_table
 from sportsml_lite.protocol import margin
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
-from sportsml_lite.studies import runner
 from sportsml_lite.studies import teacher as study
 
 style.use()
@@ -49,29 +50,15 @@ stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 
 # %% tags=["hide-input"]
 check_values("07_teacher_lab", globals())
-names = study.STUDY.datasets if profile == "accepted" else (dataset,)
 told = {"length_s": length_s, "stride_s": stride_s}
-options = [runner.Options(n, data_dir, seed, profile, told) for n in names]
-workers = 2 if profile == "full" else 1
-tables = {o.name: runner.table(study.STUDY, o, workers) for o in options}
+lab = read(study.STUDY, study.judge, dataset, data_dir, seed, profile, told)
+tables, verdicts, survives = lab.tables, lab.verdicts, lab.survives
 arms = [a for a in study.ARMS if any(a in set(t["arm"]) for t in tables.values())]
 rule = margin("macro_f1")
-verdicts = study.judge(tables)
-survives = holm(verdicts)
 
 # %% tags=["check"]
-record("smallest", rule.smallest_effect, digits=2)
-record("harm", rule.harm, digits=2)
-record("asked", len(verdicts))
-record("stand", sum(survives.values()))
-record(
-    "tested",
-    "; ".join(
-        f"{name}: {t['athlete'].nunique()} athletes, "
-        f"{len(t[['partition', 'fold']].drop_duplicates())} models an arm"
-        for name, t in tables.items()
-    ),
-)
+for name, text in lab.said.items():
+    record(name, text)
 
 # %% [markdown]
 # ## The arms
@@ -94,12 +81,9 @@ record(
 # candidates, which always took the ensemble; the next minute's heart rate, a question of its own.
 
 # %% tags=["hide-input"]
-score_table(
-    [
-        {"arm": study.TITLES[a]}
-        | {d: mean(t, a) if a in set(t["arm"]) else "–" for d, t in tables.items()}
-        for a in arms
-    ],
+level_table(
+    tables,
+    study.TITLES,
     caption="Mean over athletes of macro-F1 over the classes that each performs, with its 95 % "
     "interval over athletes and models.",
 )
@@ -113,7 +97,7 @@ score_table(
 # mere change of seed harms.
 
 # %% tags=["hide-input"]
-null = {d: compare(t, "single_again", "single") for d, t in tables.items()}
+null = lab.by_seed
 score_table(
     [
         {

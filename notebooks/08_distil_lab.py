@@ -24,8 +24,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sportsml_lite.evaluate import athlete_values, compare, holm, mean
+from sportsml_lite.evaluate import athlete_values, mean
 from sportsml_lite.findings.distil import by_labels
+from sportsml_lite.findings.lab import read
 from sportsml_lite.losses import bounded_loss, mixed_target
 from sportsml_lite.plots import distil as figures
 from sportsml_lite.plots import style
@@ -38,7 +39,7 @@ from sportsml_lite.plots.grammar import (
 from sportsml_lite.protocol import margin
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
-from sportsml_lite.studies import distil, runner
+from sportsml_lite.studies import distil
 
 style.use()
 
@@ -54,29 +55,18 @@ tau = 2.0  # 0.1 to 50: temperature of the soft answers (quick and full)
 
 # %% tags=["hide-input"]
 check_values("08_distil_lab", globals())
-torch.set_num_threads(1)
-names = distil.STUDY.datasets if profile == "accepted" else (dataset,)
 told = {"alpha": alpha, "tau": tau, "length_s": length_s, "stride_s": stride_s}
-options = [runner.Options(n, data_dir, seed, profile, told) for n in names]
-workers = 2 if profile == "full" else 1
-tables = {o.name: runner.table(distil.STUDY, o, workers) for o in options}
+lab = read(distil.STUDY, distil.judge, dataset, data_dir, seed, profile, told)
+tables, verdicts, survives = lab.tables, lab.verdicts, lab.survives
 rule = margin("macro_f1")
-verdicts = distil.judge(tables)
-survives = holm(verdicts)
 
 # %% tags=["check"]
-record("smallest", rule.smallest_effect, digits=2)
-record("harm", rule.harm, digits=2)
-record("asked", len(verdicts))
-record("stand", sum(survives.values()))
-record(
-    "tested",
-    "; ".join(
-        f"{name}: {compare(t, 'distilled', 'plain').athletes} athletes, "
-        f"models an arm: {len(t[['partition', 'fold']].drop_duplicates())}"
-        for name, t in tables.items()
-    ),
+tested = "; ".join(
+    f"{name}: {athletes} athletes, models an arm: {models}"
+    for name, (athletes, models) in lab.sizes.items()
 )
+for name, text in (lab.said | {"tested": tested}).items():
+    record(name, text)
 
 # %% [markdown]
 # ## The arms
@@ -101,7 +91,7 @@ figures.arm_table(tables)
 # and a mere change of seed harms some too.
 
 # %% tags=["hide-input"]
-null = {d: compare(t, "plain_again", "plain") for d, t in tables.items()}
+null = lab.by_seed
 figures.question_table(tables)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The same gains, with the arm that differs by its seed alone (grey). Bars: 95 % intervals over athletes and models; grey band: too small to name.", "name": "fig-distil-gains"}, "image": {"alt": "For each data set a row an arm, its gain over the arm without teacher as a dot with an interval around zero."}}

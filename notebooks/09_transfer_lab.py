@@ -21,7 +21,8 @@
 # `sportsml run 09_transfer_lab -p dataset swimming -p profile full`
 
 # %% tags=["imports"]
-from sportsml_lite.evaluate import athlete_values, holm, mean
+from sportsml_lite.evaluate import athlete_values, mean
+from sportsml_lite.findings.lab import read
 from sportsml_lite.findings.transfer import nulls
 from sportsml_lite.plots import style
 from sportsml_lite.plots import transfer as figures
@@ -29,7 +30,6 @@ from sportsml_lite.plots.grammar import before_after, score_table, small_multipl
 from sportsml_lite.protocol import margin
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
-from sportsml_lite.studies import runner
 from sportsml_lite.studies import transfer as study
 
 style.use()
@@ -44,32 +44,18 @@ stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 
 # %% tags=["hide-input"]
 check_values("09_transfer_lab", globals())
-names = study.STUDY.datasets if profile == "accepted" else (dataset,)
 told = {"length_s": length_s, "stride_s": stride_s}
-options = [runner.Options(n, data_dir, seed, profile, told) for n in names]
-workers = 2 if profile == "full" else 1
-tables = {o.name: runner.table(study.STUDY, o, workers) for o in options}
+lab = read(study.STUDY, study.judge, dataset, data_dir, seed, profile, told)
+tables, verdicts, survives = lab.tables, lab.verdicts, lab.survives
 by_windows = {d: t for d, t in tables.items() if "masked" in set(t["arm"])}
 by_heart_rate = {d: t for d, t in tables.items() if d not in by_windows}
 rule = margin("macro_f1")
-verdicts = study.judge(tables)
-survives = holm(verdicts)
 by_seed = nulls(tables)
 
 # %% tags=["check"]
-record("smallest", rule.smallest_effect, digits=2)
-record("harm", rule.harm, digits=2)
-record("asked", len(verdicts))
-record("stand", sum(survives.values()))
+for name, text in lab.said.items():
+    record(name, text)
 record("steps", study.STEPS)
-record(
-    "tested",
-    "; ".join(
-        f"{name}: {t['athlete'].nunique()} athletes, "
-        f"{len(t[['partition', 'fold']].drop_duplicates())} models an arm"
-        for name, t in tables.items()
-    ),
-)
 
 # %% [markdown]
 # ## The arms

@@ -21,7 +21,8 @@
 # `sportsml run 10_pipeline_lab -p dataset swimming -p profile full`
 
 # %% tags=["imports"]
-from sportsml_lite.evaluate import athlete_values, compare, holm
+from sportsml_lite.evaluate import athlete_values
+from sportsml_lite.findings.lab import read
 from sportsml_lite.plots import pipeline as figures
 from sportsml_lite.plots import style
 from sportsml_lite.plots.grammar import (
@@ -33,7 +34,7 @@ from sportsml_lite.plots.grammar import (
 from sportsml_lite.protocol import margin
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
-from sportsml_lite.studies import pipeline, runner
+from sportsml_lite.studies import pipeline
 
 style.use()
 
@@ -49,34 +50,20 @@ k = 5  # windows a class, 1 to 20: what a new athlete gives (quick and full)
 
 # %% tags=["hide-input"]
 check_values("10_pipeline_lab", globals())
-names = pipeline.STUDY.datasets if profile == "accepted" else (dataset,)
 told = {
     "n_labelled": n_labelled,
     "k": k,
     "length_s": length_s,
     "stride_s": stride_s,
 }
-options = [runner.Options(n, data_dir, seed, profile, told) for n in names]
-workers = 2 if profile == "full" else 1
-tables = {o.name: runner.table(pipeline.STUDY, o, workers) for o in options}
+lab = read(pipeline.STUDY, pipeline.judge, dataset, data_dir, seed, profile, told)
+tables, verdicts, survives = lab.tables, lab.verdicts, lab.survives
 rule = margin("macro_f1")
-verdicts = pipeline.judge(tables)
-survives = holm(verdicts)
-null = {d: compare(t, "none_again", "none") for d, t in tables.items()}
+null = lab.by_seed
 
 # %% tags=["check"]
-record("smallest", rule.smallest_effect, digits=2)
-record("harm", rule.harm, digits=2)
-record("asked", len(verdicts))
-record("stand", sum(survives.values()))
-record(
-    "tested",
-    "; ".join(
-        f"{name}: {t['athlete'].nunique()} athletes, "
-        f"{len(t[['partition', 'fold']].drop_duplicates())} models an arm"
-        for name, t in tables.items()
-    ),
-)
+for name, text in lab.said.items():
+    record(name, text)
 
 # %% [markdown]
 # ## The arms

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sportsml_lite.evaluate import Interval, compare, gains, holm, mean
+from sportsml_lite.evaluate import Interval, compare, gains, holm
 from sportsml_lite.findings.distil import PEOPLE, TITLES_SHORT, telling_window
 from sportsml_lite.losses import soften
 from sportsml_lite.plots.grammar import (
@@ -30,6 +30,7 @@ from sportsml_lite.plots.style import (
     nothing,
     plain,
 )
+from sportsml_lite.plots.tables import level_table, narrow
 from sportsml_lite.prepare.tasks import STROKES
 from sportsml_lite.protocol import margin
 from sportsml_lite.studies.distil import TITLES, judge
@@ -187,11 +188,11 @@ def gain_table(tables: Mapping[str, pd.DataFrame]):
     head = "gain over labels alone"
     rows = [
         {head: title}
-        | {PEOPLE[d]: _narrow(verdicts[d, arm].gain) + " *" * survives[d, arm] for d in tables}
+        | {PEOPLE[d]: narrow(verdicts[d, arm].gain) + " *" * survives[d, arm] for d in tables}
         for arm, title in TITLES_SHORT.items()
     ]
     luck = {d: compare(t, "plain_again", "plain").gain for d, t in tables.items()}
-    rows.append({head: "only another seed"} | {PEOPLE[d]: _narrow(g) for d, g in luck.items()})
+    rows.append({head: "only another seed"} | {PEOPLE[d]: narrow(g) for d, g in luck.items()})
     return score_table(rows, caption=(
         "Gain in macro-F1: mean over athletes of macro-F1 over the classes that each performs, "
         "with its 95 % interval over athletes and models. * stands after Holm's correction for all "
@@ -210,13 +211,7 @@ def arm_table(tables: Mapping[str, pd.DataFrame]):
     -------
     pandas Styler
     """
-    rows = [
-        {"arm": title}
-        | {d: _narrow(mean(t, arm), "") if arm in set(t["arm"]) else "–" for d, t in tables.items()}
-        for arm, title in TITLES.items()
-        if any(arm in set(t["arm"]) for t in tables.values())
-    ]
-    return score_table(rows, caption=(
+    return level_table(tables, TITLES, show=lambda level: narrow(level, ""), caption=(
         "Mean over athletes of macro-F1 over the classes that each performs, with its 95 % "
         "interval over athletes and models."
     ))  # fmt: skip
@@ -239,7 +234,7 @@ def question_table(tables: Mapping[str, pd.DataFrame]):
     rows = [
         {
             "arm": f"{d}: {TITLES[arm]}",
-            "gain": _narrow(c.gain),
+            "gain": narrow(c.gain),
             "verdict": c.verdict + " *" * survives[d, arm],
             "harmed (by seed)": f"{c.harmed} ({null[d]}) of {c.athletes}",
         }
@@ -249,11 +244,6 @@ def question_table(tables: Mapping[str, pd.DataFrame]):
         "Paired gain in macro-F1 over the arm with the same labels and no teacher. * stands after "
         "Holm's correction. Harmed athletes; in brackets, how many another seed harms."
     ))  # fmt: skip
-
-
-def _narrow(interval: Interval, sign: str = "+") -> str:
-    """An interval with a thin space, at which a telephone may break the line."""
-    return f"{interval:{sign}.3f}".replace(", ", ",\u2009")
 
 
 def budget(levels: Mapping[str, pd.DataFrame]):

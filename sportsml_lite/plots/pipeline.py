@@ -8,6 +8,7 @@ import pandas as pd
 
 from sportsml_lite.evaluate import Comparison, athlete_values, holm, mean
 from sportsml_lite.findings.pipeline import PEOPLE
+from sportsml_lite.plots import tables as shared
 from sportsml_lite.plots.grammar import (
     before_after,
     flow,
@@ -126,8 +127,7 @@ def step_table(tables: Mapping[str, pd.DataFrame], questions=LESSON):
 def _cell(found: Comparison | None, stands: bool) -> str:
     if found is None:
         return "–"
-    # A thin space, at which the line may break on a telephone.
-    return f"{found.gain:+.3f}".replace(", ", ",\u2009") + " *" * stands
+    return shared.narrow(found.gain) + " *" * stands
 
 
 def level_table(tables: Mapping[str, pd.DataFrame]):
@@ -141,13 +141,7 @@ def level_table(tables: Mapping[str, pd.DataFrame]):
     -------
     pandas Styler
     """
-    rows = [
-        {"arm": title}
-        | {d: mean(t, arm) if arm in set(t["arm"]) else "–" for d, t in tables.items()}
-        for arm, title in TITLES.items()
-        if any(arm in set(t["arm"]) for t in tables.values())
-    ]
-    return score_table(rows, 3, (
+    return shared.level_table(tables, TITLES, 3, (
         "Macro-F1: mean over athletes of macro-F1 over the classes that each performs, with its "
         "95 % interval over athletes and models."
     ))  # fmt: skip
@@ -167,13 +161,11 @@ def judged_table(
     -------
     pandas Styler
     """
-    rows = [
-        {
-            "data": data, "arm": TITLES[QUESTIONS[name][0]], "against": TITLES[QUESTIONS[name][1]],
-            "gain": c.gain, "verdict": c.verdict, "Holm": survives[data, name],
-            "harmed (by seed)": f"{c.harmed} of {c.athletes} ({nulls[data]})",
-            "lowest tenth": c.lowest_tenth,
-        }
-        for (data, name), c in verdicts.items()
-    ]  # fmt: skip
-    return score_table(rows, 3, CAPTION.split(" * ")[0])
+
+    def names(data: str, question: str) -> dict[str, str]:
+        arm, against = (TITLES[name] for name in QUESTIONS[question])
+        return {"data": data, "arm": arm, "against": against}
+
+    return shared.judged_table(
+        verdicts, survives, names, lambda data, _: nulls[data], CAPTION.split(" * ")[0]
+    )

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.evaluate import Comparison, athlete_values, compare, mean
+from sportsml_lite.evaluate import Comparison, athlete_values, compare
 from sportsml_lite.findings.transfer import read_rightly
+from sportsml_lite.plots import tables as shared
 from sportsml_lite.plots.grammar import (
     SMALL,
     before_after,
@@ -214,16 +215,8 @@ def level_table(tables: Mapping[str, pd.DataFrame], k: int = COUNTED):
     pandas Styler
     """
     parts = {name: at(scores, k) for name, scores in tables.items()}
-    rows = [
-        {"arm": title}
-        | {
-            name: mean(part, arm) if arm in set(part["arm"]) else "–"
-            for name, part in parts.items()
-        }
-        for arm, title in TITLES.items()
-        if any(arm in set(part["arm"]) for part in parts.values())
-    ]
-    return score_table(rows, 3, f"{CAPTION.split(';')[0]}, with its 95 % interval. k = {k}.")
+    caption = f"{CAPTION.split(';')[0]}, with its 95 % interval. k = {k}."
+    return shared.level_table(parts, TITLES, 3, caption)
 
 
 def count_table(tables: Mapping[str, pd.DataFrame]):
@@ -260,14 +253,12 @@ def judged_table(verdicts: Mapping[tuple, Comparison], survives: Mapping[tuple, 
     -------
     pandas Styler
     """
-    rows = [
-        {
-            "data": data, "k": "–" if np.isnan(k) else f"{k:g}", "arm": TITLES[arm],
-            "against": TITLES[against], "gain": c.gain, "verdict": c.verdict,
-            "Holm": survives[data, arm, against, k],
-            "harmed (by seed)": f"{c.harmed} of {c.athletes} ({nulls[data, k]})",
-            "lowest tenth": c.lowest_tenth,
-        }
-        for (data, arm, against, k), c in verdicts.items()
-    ]  # fmt: skip
-    return score_table(rows, 3, CAPTION.replace("the same student for all", "the arm named"))
+
+    def names(data: str, arm: str, against: str, k: float) -> dict[str, str]:
+        windows = "–" if np.isnan(k) else f"{k:g}"
+        return {"data": data, "k": windows, "arm": TITLES[arm], "against": TITLES[against]}
+
+    return shared.judged_table(
+        verdicts, survives, names, lambda data, _arm, _against, k: nulls[data, k],
+        CAPTION.replace("the same student for all", "the arm named"),
+    )  # fmt: skip
