@@ -30,7 +30,7 @@ class Table:
     about : what stands above the header, by name in lower case
     mark : the decimal mark that the file shows, or None
     comma : whether a comma may be a decimal mark, because it does not separate
-    notes : the reader's names for columns that are not there
+    notes : what is in doubt: a last line without its end, a column named but not there
     """
 
     rows: pd.DataFrame
@@ -101,8 +101,10 @@ def read_table(data: bytes, columns: str) -> Table:
     commas = [column for _, column in frame.items() if column.str.contains(",", regex=False).any()]
     marks = {decimal_mark(column) for _, column in frame.items()} - {None} if commas else set()
     mark = marks.pop() if len(marks) == 1 else None
-    notes = tuple(f"it has no column {name!r}, which columns names" for name in absent)
-    return Table(frame, _about(cells[:at]), mark, separator != ",", notes)
+    notes = [f"it has no column {name!r}, which columns names" for name in absent]
+    if not text.endswith(("\n", "\r")):
+        notes.append("its last line has no end, so it may be cut short there")
+    return Table(frame, _about(cells[:at]), mark, separator != ",", tuple(notes))
 
 
 def refuse(wrong: pd.Series, given: pd.Series, wanted: str) -> None:
