@@ -16,6 +16,7 @@ from sportsml_lite.collect.formats.text import decimal_mark, missing, to_numbers
 
 PREAMBLE = 60  # lines among which the header is looked for
 SEPARATOR_TOLD = re.compile(r'\s*"?sep=(.)"?\s*$', re.IGNORECASE)  # Excel's own first line
+STRAVA = ("activity id", "aktivitäts-id")  # first column of its list of activities
 RESERVED = ("time_us", "segment")
 CLOCK = r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)"
 
@@ -167,6 +168,8 @@ def _check_header(header: list[str], line: int) -> None:
     header = [name.lower() for name in header]
     if all(re.fullmatch(r"[-+.,:/\dtez ]*", name) for name in header):
         raise Refusal(f"line {line} holds numbers, not column names", "add a header line")
+    if header[0] in STRAVA:
+        raise Refusal("it is a list of activities, not a recording", "give the files that it names")
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice:
         raise Refusal(f"column {twice!r} stands twice in the header", "remove or rename one")
