@@ -216,7 +216,7 @@ def test_a_position_that_nobody_can_reach_is_left_out_and_named(load):
     lat = [48 + i * 2.7e-5 for i in range(10)]
     lat[4] = 49
     sessions, _, notes = load("x.gpx", track(*((clock(i), lat[i]) for i in range(10))))
-    assert "1 positions that cannot be right left out, the first at 2024-05-01 06:00:04" in notes
+    assert "positions that cannot be right left out: 1, the first at 2024-05-01 06:00:04" in notes
     assert sessions["distance_m"].iloc[0] == pytest.approx(27.02, abs=0.01)
     lat[4:] = [49 + i * 2.7e-5 for i in range(6)]  # a leap that stays: kept, and named
     sessions, _, notes = load("x.gpx", track(*((clock(i), lat[i]) for i in range(10))))

@@ -56,6 +56,12 @@ ENDINGS = {
     "swim": "swimming",
     "rowing": "rowing",
     "row": "rowing",
+    "radfahren": "cycling",
+    "laufen": "running",
+    "gehen": "walking",
+    "wandern": "hiking",
+    "schwimmen": "swimming",
+    "rudern": "rowing",
 }
 # Faster than the best on earth in each sport; others are held to the contract's range.
 FASTEST_MPS = {"running": 12.5, "walking": 4.5, "hiking": 4.5, "swimming": 3.0, "rowing": 7.0}

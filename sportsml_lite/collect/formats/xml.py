@@ -450,7 +450,7 @@ def _without_spikes(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     frame.loc[fixes.index[spike], ["lat_deg", "lon_deg"]] = np.nan
     at = fixes["time"].astype("int64").to_numpy()[spike][0]
     return frame, [
-        f"{spike.sum()} positions that cannot be right left out, the first at {stamp(at)}"
+        f"positions that cannot be right left out: {spike.sum()}, the first at {stamp(at)}"
     ]
 
 
