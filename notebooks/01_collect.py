@@ -179,7 +179,7 @@ say = f"Files that could not be read: {unread}, and what was left out or is in d
 say += f"others: {len(problems) - unread}; each is named here with the reason"
 record("problems_say", say if len(problems) else "Every file could be read")
 if len(problems):  # for the terminal; the page has a table
-    lines = problems["file"] + ": " + problems["reason"]
+    lines = devices.told(problems).agg(": ".join, axis=1)
     record("problems", "".join(f"\n    {line}" for line in lines))
 
 # %% [markdown]
@@ -195,7 +195,7 @@ if len(problems):  # for the terminal; the page has a table
 # of one ride against each other.
 
 # %% tags=["remove-input"]
-named = problems[["file", "reason"]]
+named = devices.told(problems)
 style.text_table(named) if len(named) else None
 
 # %% [markdown]

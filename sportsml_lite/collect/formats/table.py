@@ -16,6 +16,7 @@ from sportsml_lite.collect.formats.text import decimal_mark, missing, to_numbers
 
 PREAMBLE = 60  # lines among which the header is looked for
 SEPARATOR_TOLD = re.compile(r'\s*"?sep=(.)"?\s*$', re.IGNORECASE)  # Excel's own first line
+STRAVA = ("activity id", "aktivitäts-id")  # first column of its list of activities
 RESERVED = ("time_us", "segment")
 CLOCK = r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)"
 
@@ -30,7 +31,7 @@ class Table:
     about : what stands above the header, by name in lower case
     mark : the decimal mark that the file shows, or None
     comma : whether a comma may be a decimal mark, because it does not separate
-    notes : the reader's names for columns that are not there
+    notes : what is in doubt: a last line without its end, a column named but not there
     """
 
     rows: pd.DataFrame
@@ -101,8 +102,10 @@ def read_table(data: bytes, columns: str) -> Table:
     commas = [column for _, column in frame.items() if column.str.contains(",", regex=False).any()]
     marks = {decimal_mark(column) for _, column in frame.items()} - {None} if commas else set()
     mark = marks.pop() if len(marks) == 1 else None
-    notes = tuple(f"it has no column {name!r}, which columns names" for name in absent)
-    return Table(frame, _about(cells[:at]), mark, separator != ",", notes)
+    notes = [f"it has no column {name!r}, which columns names" for name in absent]
+    if not text.endswith(("\n", "\r")):
+        notes.append("its last line has no end, so it may be cut short there")
+    return Table(frame, _about(cells[:at]), mark, separator != ",", tuple(notes))
 
 
 def refuse(wrong: pd.Series, given: pd.Series, wanted: str) -> None:
@@ -165,6 +168,8 @@ def _check_header(header: list[str], line: int) -> None:
     header = [name.lower() for name in header]
     if all(re.fullmatch(r"[-+.,:/\dtez ]*", name) for name in header):
         raise Refusal(f"line {line} holds numbers, not column names", "add a header line")
+    if header[0] in STRAVA:
+        raise Refusal("it is a list of activities, not a recording", "give the files that it names")
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice:
         raise Refusal(f"column {twice!r} stands twice in the header", "remove or rename one")
