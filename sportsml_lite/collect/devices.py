@@ -32,7 +32,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sportsml_lite import schema
+from sportsml_lite.collect import reading
 from sportsml_lite.collect.formats import packed
 from sportsml_lite.collect.formats.assemble import assemble
 from sportsml_lite.collect.formats.csv import read_csv
@@ -154,30 +154,16 @@ def read_folder(
     files, problems = _candidates(folder)
     if not files and not problems:
         raise _error(shown, "it holds no .fit, .tcx, .gpx or .csv file", "give another folder")
-    loaded = []
-    for done, (name, content) in enumerate(files.items(), start=1):
-        try:
-            *tables, notes = _load(content, name, athlete_id, columns)
-            loaded.append(tables)
-            problems += [(name, note, True) for note in notes]
-        except DeviceFileError as error:
-            problems.append((name, str(error).removeprefix(f"{name}: "), False))
-        if progress:
-            progress(done, len(files), name)
+    load = partial(_load, athlete_id=athlete_id, columns=columns)
+    sessions, streams, found = reading.read_all(files, load, folder, progress)
+    problems += found
     packed.close()
-    if not loaded:
+    if sessions.empty:
         name, reason, _ = problems[0]
         none = f"none of its {len(problems)} files can be read"
         what = "its only file cannot be read" if len(problems) == 1 else none
         raise _error(shown, f"{what} ({name}: {reason})", "give other files")
-    sessions, streams = (
-        pd.concat(tables, ignore_index=True) for tables in zip(*loaded, strict=True)
-    )
-    return (
-        schema.conform(sessions, "sessions"),
-        schema.conform(streams, "streams"),
-        _problems(problems),
-    )
+    return sessions, streams, _problems(problems)
 
 
 def same_session(sessions: pd.DataFrame, tolerance_s: float = SAME_START_S) -> pd.DataFrame:
