@@ -34,7 +34,7 @@ import pandas as pd
 
 from sportsml_lite.collect import reading
 from sportsml_lite.collect.formats import packed
-from sportsml_lite.collect.formats.assemble import assemble
+from sportsml_lite.collect.formats.assemble import assemble, tables
 from sportsml_lite.collect.formats.csv import read_csv
 from sportsml_lite.collect.formats.fit import read_fit
 from sportsml_lite.collect.formats.fit_writer import write_fit
@@ -80,8 +80,8 @@ def read(
     if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()):
         return read_folder(path, athlete_id, progress, columns)
     name = _shown(path.name)
-    sessions, streams, notes = _load(partial(_content, path), name, athlete_id, columns)
-    return sessions, streams, _problems([(name, note, True) for note in notes])
+    *parts, notes = _load(partial(_content, path), name, athlete_id, columns)
+    return *tables(*parts), _problems([(name, note, True) for note in notes])
 
 
 def read_file(
@@ -111,10 +111,10 @@ def read_file(
     UserWarning for each part of the file that was left out; :func:`read` returns them in a table
     """
     name = _shown(Path(path).name)
-    sessions, streams, notes = _load(partial(_content, Path(path)), name, athlete_id)
+    *parts, notes = _load(partial(_content, Path(path)), name, athlete_id)
     for note in notes:
         warnings.warn(f"{name}: {note}", stacklevel=2)
-    return sessions, streams
+    return tables(*parts)
 
 
 def read_folder(
@@ -276,7 +276,7 @@ def _problems(rows: list[tuple[str, str, bool]]) -> pd.DataFrame:
 
 def _load(
     content: Callable[[], bytes], name: str, athlete_id: str, columns: str = ""
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+) -> tuple[list[dict], list[pd.DataFrame], list[str]]:
     try:
         return assemble(_parse(content(), packed.suffix_of(name), columns), name, athlete_id)
     except Refusal as refusal:

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
+from sportsml_lite.collect.formats.assemble import tables
 from sportsml_lite.errors import UserError
 from sportsml_lite.paths import PACKAGE, project_root
 
@@ -72,8 +73,8 @@ def read_all(
     ----------
     contents : what gives the bytes of a file, by its name: a ``partial`` whose first argument is
         its path, or a tuple that begins with the path of an archive
-    load : ``load(content, name)`` gives Sessions, Streams and notes, or raises UserError; a
-        ``partial`` of a module's function, since other processes call it
+    load : ``load(content, name)`` gives rows of Sessions, their streams and notes, or raises
+        UserError; a ``partial`` of a module's function, since other processes call it
     root : the folder that holds the files
     progress : called as ``progress(done, total, name)``; None draws a bar on a terminal
     home : of the packs; None is the project's or the user's
@@ -85,7 +86,7 @@ def read_all(
     """
     with _telling(progress, len(contents)) as tell:
         if len(contents) < FEW:
-            packs = [_packed([tell(_read(name, c, load)) for name, c in contents.items()])]
+            packs = [_packed([tell(name, _read(name, c, load)) for name, c in contents.items()])]
             places = [(0, row) for row in range(len(contents))]
         else:
             packs, places = _kept(contents, load, _home(load, root, home), tell)
@@ -96,17 +97,16 @@ def read_all(
 
 
 def _read(name: str, content: Callable[[], bytes], load: Callable) -> dict:
-    """A file's tables, or the reason that there are none."""
-    about = {"name": name, "stamp": "", "key": "", "alias": False}
+    """What a file gives, or the reason that it gives nothing."""
+    about = {"name": name, "stamp": "", "key": "", "alias": False, "rows": [], "streams": []}
     try:
-        sessions, streams, notes = load(content, name)
+        rows, streams, notes = load(content, name)
     except UserError as error:
-        reason = str(error).removeprefix(f"{name}: ")
-        return about | {"read": False, "reasons": reason, "tables": None}
-    return about | {"read": True, "reasons": "\n".join(notes), "tables": (sessions, streams)}
+        return about | {"read": False, "reasons": str(error).removeprefix(f"{name}: ")}
+    return about | {"read": True, "reasons": "\n".join(notes), "rows": rows, "streams": streams}
 
 
-def _read_batch(batch: list[tuple], load: Callable, known: set[str]) -> list[dict]:
+def _read_batch(batch: list[tuple], load: Callable, known: set[str]) -> Pack:
     """Files by their content, parsed where no pack has them: this is what a process does."""
     found = []
     for name, content, stamp in batch:
@@ -116,16 +116,17 @@ def _read_batch(batch: list[tuple], load: Callable, known: set[str]) -> list[dic
             found.append(_read(name, content, load))
             continue
         suffixes = "".join(PurePosixPath(name.lower()).suffixes[-2:])  # a file is judged by them
-        about = {"stamp": stamp, "key": _hash(suffixes.encode(), data)}
-        if about["key"] in known:
-            alias = {"name": name, "alias": True, "read": True, "reasons": "", "tables": None}
-            found.append(alias | about)
+        key = _hash(suffixes.encode(), data)
+        if key in known:
+            result = {"alias": True, "read": True, "reasons": "", "rows": [], "streams": []}
         else:
-            found.append(_read(name, partial(bytes, data), load) | about)
-    return found
+            result = _read(name, partial(bytes, data), load)
+        found.append(result | {"stamp": stamp, "key": key})
+    return _packed(found)
 
 
-def _each(todo: list[tuple], load: Callable, known: set[str]) -> Iterator[dict]:
+def _each(todo: list[tuple], load: Callable, known: set[str]) -> Iterator[Pack]:
+    """A pack a batch."""
     if not todo:
         return
     from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -133,26 +134,25 @@ def _each(todo: list[tuple], load: Callable, known: set[str]) -> Iterator[dict]:
     batches = [todo[i : i + BATCH] for i in range(0, len(todo), BATCH)]
     with parallel_config("loky", inner_max_num_threads=1):
         run = Parallel(n_jobs=min(cpu_count(), len(batches)), return_as="generator")
-        for results in run(delayed(_read_batch)(batch, load, known) for batch in batches):
-            yield from results
+        yield from run(delayed(_read_batch)(batch, load, known) for batch in batches)
 
 
 @contextmanager
-def _telling(progress: Callable | None, total: int) -> Iterator[Callable[[dict], dict]]:
-    """``tell(result)`` counts a file, for the caller or on a terminal, and passes it on."""
+def _telling(progress: Callable | None, total: int) -> Iterator[Callable]:
+    """``tell(name)`` counts a file, for the caller or on a terminal, and passes a value on."""
     import click
 
     done = 0
     hidden = progress is not None or total < FEW or not sys.stderr.isatty()
     with click.progressbar(length=total, label="files", file=sys.stderr, hidden=hidden) as bar:
 
-        def tell(result: dict) -> dict:
+        def tell(name: str, value=None):
             nonlocal done
             done += 1
             bar.update(1)
             if progress:
-                progress(done, total, result["name"])
-            return result
+                progress(done, total, name)
+            return value
 
         yield tell
 
@@ -168,18 +168,21 @@ def _kept(contents: Mapping, load: Callable, home: Path, tell: Callable) -> tupl
     todo = [(name, c, stamps[name]) for name, c in contents.items() if stamps[name] not in by_stamp]
     for name, stamp in stamps.items():
         if stamp in by_stamp:
-            tell({"name": name})
-    places, waiting, rows = {}, [], 0
-    for number, result in enumerate(_each(todo, load, set(by_key)), start=1):
-        tell(result)
-        here = (len(packs), len(waiting))
-        places[result["name"]] = by_key[result["key"]] if result["alias"] else here
-        waiting.append(result)
-        rows += len(result["tables"][1]) if result["tables"] else 0
-        if len(waiting) == PACK_FILES or rows > PACK_ROWS or number == len(todo):
-            packs.append(_packed(waiting))
+            tell(name)
+    places, waiting, done = {}, [], 0
+    for batch in _each(todo, load, set(by_key)):
+        row = sum(len(pack.files) for pack in waiting)
+        for key, alias in zip(batch.files["key"], batch.files["alias"], strict=True):
+            name = todo[done][0]
+            places[name] = by_key[key] if alias else (len(packs), row)
+            tell(name)
+            row, done = row + 1, done + 1
+        waiting.append(batch)
+        rows = sum(len(pack.streams) for pack in waiting)
+        if row >= PACK_FILES or rows >= PACK_ROWS or done == len(todo):
+            packs.append(_merged(waiting))
             _write(packs[-1], home)
-            waiting, rows = [], 0
+            waiting = []
     places = [places.get(name) or by_stamp[stamps[name]] for name in contents]
     for unused in set(range(len(packs))) - {number for number, _ in places}:
         if not packs[unused].files["alias"].any():
@@ -204,21 +207,30 @@ def _index(packs: list[Pack]) -> tuple[dict, dict]:
 
 def _packed(results: list[dict]) -> Pack:
     files = pd.DataFrame(results, columns=["stamp", "key", "alias", "read", "reasons"])
-    read = [(row, r["name"], *r["tables"]) for row, r in enumerate(results) if r["tables"]]
-    sessions = [
-        own.assign(session_id=own["session_id"].str.slice(len(name)), _file=row)
-        for row, name, own, _ in read
+    rows = [
+        row | {"session_id": row["session_id"].removeprefix(result["name"]), "_file": file}
+        for file, result in enumerate(results)
+        for row in result["rows"]
     ]
-    numbers, streams, before = [], [], 0
-    for _, _, own, stream in read:
-        at = pd.Index(own["session_id"]).get_indexer(stream["session_id"])
-        numbers.append(before + at)
-        streams.append(stream.drop(columns="session_id"))
-        before += len(own)
-    sessions, streams = _concat(sessions), _concat(streams)
-    sessions["_file"] = sessions["_file"] if read else []
-    streams["_session"] = np.concatenate(numbers) if read else []
-    return Pack(sessions, streams, files)
+    if not rows:
+        return Pack(pd.DataFrame(), pd.DataFrame(), files)
+    streams = [stream for result in results for stream in result["streams"]]
+    sessions, seconds = tables(rows, streams)
+    numbers = np.repeat(np.arange(len(rows)), [len(stream) for stream in streams])
+    return Pack(sessions, seconds.drop(columns="session_id").assign(_session=numbers), files)
+
+
+def _merged(packs: list[Pack]) -> Pack:
+    sessions, streams, files, sessions_before = [], [], [], 0
+    for pack in packs:
+        if len(pack.sessions):
+            before = sum(map(len, files))
+            sessions.append(pack.sessions.assign(_file=pack.sessions["_file"] + before))
+            numbers = pack.streams["_session"] + sessions_before
+            streams.append(pack.streams.assign(_session=numbers))
+            sessions_before += len(pack.sessions)
+        files.append(pack.files)
+    return Pack(_concat(sessions), _concat(streams), _concat(files))
 
 
 def _concat(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -294,10 +306,8 @@ def _stored(home: Path) -> list[Pack]:
     for path in sealed:
         stem = path.name.removesuffix(".files.parquet")
         with suppress(Exception):  # a spoilt or foreign file makes pyarrow raise anything
-            tables = [pd.read_parquet(home / f"{stem}.{name}.parquet") for name in TABLES]
-            pack = Pack(*tables)
-            pack.sessions["_file"], pack.streams["_session"], pack.files["reasons"]
-            packs.append(pack)
+            found = [pd.read_parquet(home / f"{stem}.{name}.parquet") for name in TABLES]
+            packs.append(Pack(*found, stem))
     return packs
 
 
