@@ -32,9 +32,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from sportsml_lite import schema
+from sportsml_lite.collect import reading
 from sportsml_lite.collect.formats import packed
-from sportsml_lite.collect.formats.assemble import assemble
+from sportsml_lite.collect.formats.assemble import assemble, tables
 from sportsml_lite.collect.formats.csv import read_csv
 from sportsml_lite.collect.formats.fit import read_fit
 from sportsml_lite.collect.formats.fit_writer import write_fit
@@ -88,8 +88,8 @@ def read(
     if path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()):
         return read_folder(path, athlete_id, progress, columns)
     name = _shown(path.name)
-    sessions, streams, notes = _load(partial(_content, path), name, athlete_id, columns)
-    return sessions, streams, _problems([(name, note, True) for note in notes])
+    *parts, notes = _load(partial(_content, path), name, athlete_id, columns)
+    return *tables(*parts), _problems([(name, note, True) for note in notes])
 
 
 def read_file(
@@ -119,10 +119,10 @@ def read_file(
     UserWarning for each part of the file that was left out; :func:`read` returns them in a table
     """
     name = _shown(Path(path).name)
-    sessions, streams, notes = _load(partial(_content, Path(path)), name, athlete_id)
+    *parts, notes = _load(partial(_content, Path(path)), name, athlete_id)
     for note in notes:
         warnings.warn(f"{name}: {note}", stacklevel=2)
-    return sessions, streams
+    return tables(*parts)
 
 
 def read_folder(
@@ -162,30 +162,16 @@ def read_folder(
     files, problems = _candidates(folder)
     if not files and not problems:
         raise _error(shown, "it holds no .fit, .tcx, .gpx or .csv file", "give another folder")
-    loaded = []
-    for done, (name, content) in enumerate(files.items(), start=1):
-        try:
-            *tables, notes = _load(content, name, athlete_id, columns)
-            loaded.append(tables)
-            problems += [(name, note, True) for note in notes]
-        except DeviceFileError as error:
-            problems.append((name, str(error).removeprefix(f"{name}: "), False))
-        if progress:
-            progress(done, len(files), name)
+    load = partial(_load, athlete_id=athlete_id, columns=columns)
+    sessions, streams, found = reading.read_all(files, load, folder, progress)
+    problems += found
     packed.close()
-    if not loaded:
+    if sessions.empty:
         name, reason, _ = problems[0]
         none = f"none of its {len(problems)} files can be read"
         what = "its only file cannot be read" if len(problems) == 1 else none
         raise _error(shown, f"{what} ({name}: {reason})", "give other files")
-    sessions, streams = (
-        pd.concat(tables, ignore_index=True) for tables in zip(*loaded, strict=True)
-    )
-    return (
-        schema.conform(sessions, "sessions"),
-        schema.conform(streams, "streams"),
-        _problems(problems),
-    )
+    return sessions, streams, _problems(problems)
 
 
 def told(problems: pd.DataFrame, most: int = 20) -> pd.DataFrame:
@@ -320,7 +306,7 @@ def _problems(rows: list[tuple[str, str, bool]]) -> pd.DataFrame:
 
 def _load(
     content: Callable[[], bytes], name: str, athlete_id: str, columns: str = ""
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+) -> tuple[list[dict], list[pd.DataFrame], list[str]]:
     try:
         return assemble(_parse(content(), packed.suffix_of(name), columns), name, athlete_id)
     except Refusal as refusal:

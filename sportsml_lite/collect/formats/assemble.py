@@ -67,10 +67,11 @@ def time_mean(values: np.ndarray) -> float:
 
 def assemble(
     recordings: Sequence[Recording], name: str, athlete_id: str
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Sessions and Streams of one file, and what was left out or cannot be right, in words.
+) -> tuple[list[dict], list[pd.DataFrame], list[str]]:
+    """Sessions of one file, the stream of each, and what was left out or cannot be right, in words.
 
-    Sessions are called ``name`` or ``name#1``, ``name#2``, …
+    :func:`tables` makes one table of each kind, of any number of files. Sessions are called
+    ``name`` or ``name#1``, ``name#2``, …
 
     Raises
     ------
@@ -107,11 +108,19 @@ def assemble(
         stream = _to_seconds(points, start)
         about = {"session_id": session_id, "athlete_id": athlete_id, "sport": sport, "source": name}
         rows.append(about | _summary(recording, stream, start))
-        streams.append(stream.assign(session_id=session_id))
+        streams.append(stream)
+    return rows, streams, notes
+
+
+def tables(
+    rows: Sequence[dict], streams: Sequence[pd.DataFrame]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The contract's Sessions and Streams from rows and as many streams."""
     sessions = pd.DataFrame(rows)
     sessions["start"] = pd.to_datetime(sessions["start"], utc=True)  # NaT alone has no zone
-    sessions = schema.conform(sessions, "sessions")
-    return sessions, schema.conform(pd.concat(streams, ignore_index=True), "streams"), notes
+    seconds = pd.concat(streams, ignore_index=True)
+    seconds["session_id"] = np.repeat(sessions["session_id"], [len(s) for s in streams]).array
+    return schema.conform(sessions, "sessions"), schema.conform(seconds, "streams")
 
 
 def _start_us(recording: Recording) -> int | None:
