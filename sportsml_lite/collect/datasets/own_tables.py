@@ -167,11 +167,15 @@ def _times(cells: pd.Series) -> pd.Series:
 def _read_csv(path: Path, dropped: Dropped, faults: list[str]) -> tuple[pd.DataFrame, str]:
     """A CSV file as text, indexed by line, and its decimal mark."""
     text = _text(path)
-    header = text.partition("\n")[0]
+    first, _, rest = text.partition("\n")
+    marked = first.startswith("sep=")  # Excel's own line
+    header = rest.partition("\n")[0] if marked else first
     separator = max(",;\t", key=header.count)
     names, rows, lines, ragged = [], [], [], {}
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
+        if marked:
+            next(reader)
         names, line = [name.strip() for name in next(reader, [])], reader.line_num
         for row in reader:
             if len(row) == len(names):
