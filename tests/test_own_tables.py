@@ -70,6 +70,8 @@ def test_semicolons_with_decimal_commas_are_read_right(tmp_path):
         (STREAMS.replace("s1,1", "s1,"), "line 3: column 't_s' is empty"),
         (STREAMS.replace("s1,1", '"s1,1'), "line 4: unexpected end of data"),
         (STREAMS.encode().replace(b"121", b"\xff"), "line 3: is no UTF-8 text"),
+        (STREAMS.replace("s1,1", "s1,-1"), "t_s = -1.0 s is outside 0 to ∞; correct it"),
+        (STREAMS.replace("s1,1", "s1,1714546800"), "line 3: t_s = '1714546800.0' is over a week"),
         ("", "streams.csv: is empty"),
         ("session_id,t_s\n", "streams.csv: holds no rows; give a row a second"),
         (STREAMS.replace("\ns1,1", "\n\n# note\ns1,1"), "line 4: 1 fields"),

@@ -276,7 +276,11 @@ def _misfits(paths: dict, sessions, athletes, streams) -> list[str]:
             unknown = frame[key].notna() & ~frame[key].isin(owners[key])
             say = _cell(frame[key], f"is not among the {where}; add it there")
             faults += _in_rows(paths[table], unknown, say)
-    return faults + (_two_labels(paths["streams"], streams) if streams is not None else [])
+    if streams is not None:
+        late = streams["t_s"] > schema.columns("sessions")["duration_s"].high
+        say = _cell(streams["t_s"], "is over a week; give seconds since the session's start")
+        faults += _in_rows(paths["streams"], late, say) + _two_labels(paths["streams"], streams)
+    return faults
 
 
 def _two_labels(path: Path, streams: pd.DataFrame) -> list[str]:
