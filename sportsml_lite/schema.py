@@ -211,7 +211,7 @@ def _explain(case: pd.Series, more: int, kind: str, table: str, where: str) -> s
     )
     return (
         f"{where}{row}: {column} = {case['failure_case']} {c.unit} is outside {span}; "
-        f"correct it or leave it empty{others}"
+        f"correct it{' or leave it empty' if c.nullable else ''}{others}"
     )
 
 

@@ -9,8 +9,8 @@ import pytest
 from sportsml_lite.collect.datasets import public
 from sportsml_lite.errors import UserError
 from sportsml_lite.prepare.tasks import load_task
-from sportsml_lite.studies import effect, prepare
-from sportsml_lite.studies.runner import Options
+from sportsml_lite.studies import distil, effect, prepare, teacher, transfer
+from sportsml_lite.studies.runner import Options, table
 
 SESSIONS = "session_id,athlete_id\ns1,a1\n"
 STREAMS = "session_id,t_s,hr_bpm,label\ns1,0,120,easy\ns1,1,121,easy\ns1,2,122,easy\n"
@@ -53,7 +53,8 @@ def test_a_decimal_comma_between_commas_is_refused_by_its_line(tmp_path):
 
 def test_semicolons_with_decimal_commas_are_read_right(tmp_path):
     text = STREAMS.replace(",", ";").replace("121", "121,5")
-    streams = public.load_tables(folder(tmp_path, streams=text)).streams
+    for head in ("", "sep=;\r\n"):  # as Excel writes it
+        streams = public.load_tables(folder(tmp_path, streams=head + text)).streams
     assert streams["hr_bpm"].tolist() == [120, 121.5, 122]
     assert streams["label"].tolist() == ["easy"] * 3
 
@@ -69,6 +70,8 @@ def test_semicolons_with_decimal_commas_are_read_right(tmp_path):
         (STREAMS.replace("s1,1", "s1,"), "line 3: column 't_s' is empty"),
         (STREAMS.replace("s1,1", '"s1,1'), "line 4: unexpected end of data"),
         (STREAMS.encode().replace(b"121", b"\xff"), "line 3: is no UTF-8 text"),
+        (STREAMS.replace("s1,1", "s1,-1"), "t_s = -1.0 s is outside 0 to ∞; correct it"),
+        (STREAMS.replace("s1,1", "s1,1714546800"), "line 3: t_s = '1714546800.0' is over a week"),
         ("", "streams.csv: is empty"),
         ("session_id,t_s\n", "streams.csv: holds no rows; give a row a second"),
         (STREAMS.replace("\ns1,1", "\n\n# note\ns1,1"), "line 4: 1 fields"),
@@ -284,3 +287,54 @@ def test_the_order_of_seconds_changes_no_window(tmp_path):
     np.testing.assert_array_equal(found[0].X, found[1].X)
     np.testing.assert_array_equal(found[0].recording, found[1].recording)
     assert found[0].y.tolist() == found[1].y.tolist()
+
+
+# --- windows -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "starts"),
+    [
+        ({}, [0, 60, 120]),  # 120 s and 60 s
+        ({"length_s": 120.0}, [0, 60, 120]),
+        ({"length_s": 80.0}, [0, 40, 80, 120, 160]),
+        ({"length_s": 31.0}, list(range(0, 210, 16))),  # 15.5 s is no whole number of seconds
+        ({"stride_s": 100.0}, [0, 100]),
+        ({"length_s": 80.0, "stride_s": 100.0}, [0, 100]),
+    ],
+)
+def test_a_stride_that_is_not_given_follows_the_length(tmp_path, given, starts):
+    rows = "".join(f"s1,{t},120,{'easy' if t % 40 < 20 else 'hard'}\n" for t in range(240))
+    mine = folder(tmp_path, streams="session_id,t_s,hr_bpm,label\n" + rows)
+    assert load_task(str(mine), **given).windows.t0_s.tolist() == starts
+
+
+def test_a_page_calls_a_folder_by_its_name(tmp_path, monkeypatch):
+    """Whatever the data set is, and whichever way the folder is named; links are not followed."""
+    real = folder(tmp_path, streams=STREAMS + "s1,3,150,hard\n")
+    link = tmp_path / "my_runs"
+    link.symlink_to(real)
+    monkeypatch.chdir(link)
+    short = {"length_s": 1.0}
+    for asked in ((str(link),), ("simulated", str(link)), ("../my_runs",)):
+        task = load_task(*asked, **short)
+        assert task.told == (
+            "1 athlete in my_runs; left out or assumed: athletes of unknown age, read as 35: 1"
+        )
+        assert Options(*asked).name == "my_runs" and Options(*asked).own
+    assert Options("swimming").name == "swimming" and not Options("swimming").own
+
+
+def test_a_folder_has_no_accepted_results(tmp_path):
+    options = Options("simulated", str(folder(tmp_path)), profile="accepted")
+    with pytest.raises(UserError, match="mine: profile = 'accepted' reads the book's own results"):
+        table(effect.STUDY, options)
+
+
+def test_settings_of_a_study_set_its_windows(tmp_path):
+    rows = "".join(f"s1,{t},120,{'easy' if t % 40 < 20 else 'hard'}\n" for t in range(240))
+    mine = str(folder(tmp_path, streams="session_id,t_s,hr_bpm,label\n" + rows))
+    options = Options(mine, settings={"length_s": 80.0, "alpha": 0.3})
+    for study in (teacher, distil):
+        assert len(study.load(options).windows) == 5
+    assert len(transfer.load(options).task.windows) == 5

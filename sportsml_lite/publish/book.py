@@ -20,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import IO
 
-from sportsml_lite.errors import Failed, UserError
+from sportsml_lite.errors import Failed, UserError, listed
 from sportsml_lite.paths import project_root
 from sportsml_lite.publish.chapters import Chapter, chapters, pair_text
 from sportsml_lite.publish.exercises import exercise_notebook
@@ -186,13 +186,16 @@ def build_site(root: Path, source: Path, out: Path, strict: bool) -> Path:
     with log.open("w", encoding="utf-8") as stream:
         code = _run_to_its_end(command, stream, source)
     text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
-    told = [line for line in text.splitlines() if re.search(r"WARNING|ERROR", line)]
+    lines = text.splitlines()
+    told = [line for line in lines if re.search(r"ERROR|\[Errno", line)]
+    told = told or [line for line in lines if "WARNING" in line] or lines[-15:]
     html = out / "_build" / "html"
     missing = [p for p in pages(source) if not (html / p).is_file()]
     if code or missing:
-        why = told or text.splitlines()[-15:]
-        lost = [f"no page was written for {page}" for page in missing]
-        raise Failed("\n".join(["Jupyter Book could not build the site:", *lost, *why]))
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        lost = [f"no page was written for {missing[0]}{others}"] if missing else []
+        why = listed([*lost, *dict.fromkeys(told)])
+        raise Failed(f"Jupyter Book could not build the site (log: {log}):\n{why}")
     return html / "index.html"
 
 

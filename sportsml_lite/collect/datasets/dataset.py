@@ -78,7 +78,10 @@ def in_words(dropped: pd.DataFrame) -> str:
 
 def whose(name: str, people: int) -> str:
     """Whose data a page shows: ``'31 athletes in my_swimmers'``, ``'60 simulated athletes'``."""
-    return f"{people} simulated athletes" if name in SIMULATED else f"{people} athletes in {name}"
+    athletes = "athlete" if people == 1 else "athletes"
+    return (
+        f"{people} simulated {athletes}" if name in SIMULATED else f"{people} {athletes} in {name}"
+    )
 
 
 def told(name: str, people: int, dropped: pd.DataFrame) -> str:

@@ -167,11 +167,15 @@ def _times(cells: pd.Series) -> pd.Series:
 def _read_csv(path: Path, dropped: Dropped, faults: list[str]) -> tuple[pd.DataFrame, str]:
     """A CSV file as text, indexed by line, and its decimal mark."""
     text = _text(path)
-    header = text.partition("\n")[0]
+    first, _, rest = text.partition("\n")
+    marked = first.startswith("sep=")  # Excel's own line
+    header = rest.partition("\n")[0] if marked else first
     separator = max(",;\t", key=header.count)
     names, rows, lines, ragged = [], [], [], {}
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
+        if marked:
+            next(reader)
         names, line = [name.strip() for name in next(reader, [])], reader.line_num
         for row in reader:
             if len(row) == len(names):
@@ -272,7 +276,11 @@ def _misfits(paths: dict, sessions, athletes, streams) -> list[str]:
             unknown = frame[key].notna() & ~frame[key].isin(owners[key])
             say = _cell(frame[key], f"is not among the {where}; add it there")
             faults += _in_rows(paths[table], unknown, say)
-    return faults + (_two_labels(paths["streams"], streams) if streams is not None else [])
+    if streams is not None:
+        late = streams["t_s"] > schema.columns("sessions")["duration_s"].high
+        say = _cell(streams["t_s"], "is over a week; give seconds since the session's start")
+        faults += _in_rows(paths["streams"], late, say) + _two_labels(paths["streams"], streams)
+    return faults
 
 
 def _two_labels(path: Path, streams: pd.DataFrame) -> list[str]:

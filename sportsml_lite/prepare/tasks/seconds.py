@@ -85,7 +85,10 @@ def _channels(frame: pd.DataFrame, name: str, heart: str, *more: str) -> list[st
     wanted = [heart, "speed_mps", "cadence_spm", "grade", *more]
     channels = [channel for channel in wanted if _known(frame, channel)]
     if heart not in channels:
-        raise UserError(f"{name}: the streams hold no heart rate; add a column 'hr_bpm'")
+        raise UserError(
+            f"{name}: the streams hold no heart rate; fill the column 'hr_bpm', which is absent, "
+            "empty or 0 throughout"
+        )
     return channels
 
 
