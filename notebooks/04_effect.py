@@ -70,9 +70,7 @@ strength = 3.0  # sessions, 0 to 1000: k, how slowly the past is believed
 # %% tags=["hide-input"]
 check_values("04_effect", globals())
 torch.set_num_threads(1)
-tables = {
-    name: accepted.load("effect", name).scores for name in study.STUDY.datasets
-}
+tables = {n: accepted.load("effect", n).scores for n in study.STUDY.datasets}
 real, simulated = tables["pmdata"].query("target == 'rpe'"), tables["simulated"]
 options = Options(dataset, data_dir, seed, settings={"n_athletes": n_athletes})
 mine = own.open_folder(options)
