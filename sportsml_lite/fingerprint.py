@@ -8,6 +8,7 @@ and on from there. Docstrings, comments and layout do not count: they change no 
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 import importlib.metadata
 import sys
@@ -39,7 +40,7 @@ class Reached:
 
 
 def of(*names: str, without: Collection[str] = ()) -> Reached:
-    """What definitions of the package depend on.
+    """What the numbers that definitions of the package give depend on: not the words of errors.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def of_code(text: str, label: str = "notebook") -> Reached:
     tree = _strip(ast.parse(text))
     scope = _Scope.of(tree, label)
     targets, outside = _targets(tree, scope, label)
-    found = _follow(targets)
+    found = _follow(targets, words=True)  # a page may print an error
     libraries = found.libraries | _versions(outside | scope.outside)
     return Reached({**found.code, label: _hash(ast.dump(tree))}, libraries)
 
@@ -73,7 +74,9 @@ def of_code(text: str, label: str = "notebook") -> Reached:
 # --- following -----------------------------------------------------------------------------------
 
 
-def _follow(todo: list[tuple[str, str]], without: Collection[str] = ()) -> Reached:
+def _follow(
+    todo: list[tuple[str, str]], without: Collection[str] = (), words: bool = False
+) -> Reached:
     code, outside, seen = {}, set(), set()
     while todo:
         module, name = todo.pop()
@@ -84,6 +87,8 @@ def _follow(todo: list[tuple[str, str]], without: Collection[str] = ()) -> Reach
         scope = _scope(module)
         outside |= scope.outside
         nodes = scope.nodes.get(name, ())
+        if not words:
+            nodes = [_without_words(node) for node in nodes]
         if nodes:
             code[f"{module}:{name}"] = _hash("".join(ast.dump(node) for node in nodes))
         for node in nodes:
@@ -232,6 +237,15 @@ def _strip(tree: ast.Module) -> ast.Module:
             if text and isinstance(first.value.value, str):
                 node.body = body[1:] or [ast.Pass()]
     return tree
+
+
+def _without_words(node: ast.AST) -> ast.AST:
+    """Without what an error says: no number follows from it."""
+    node = copy.deepcopy(node)
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Raise) and isinstance(inner.exc, ast.Call):
+            inner.exc = inner.exc.func
+    return node
 
 
 @cache

@@ -140,3 +140,13 @@ def test_a_module_that_is_known_not_to_run_is_left_out(written):
         "sportsml_lite.main",
         "sportsml_lite.wing.own",
     }
+
+
+def test_the_words_of_an_error_do_not_count_and_its_condition_does(written):
+    text = "def inner(x, n):\n    if x > 3:\n        raise ValueError({})\n    return x\n"
+    written("helper", text.format("'too large'"))
+    before = digest()
+    written("helper", text.format("f'{x} is too large; give less'"))
+    assert digest() == before
+    written("helper", text.format("'too large'").replace("> 3", "> 4"))
+    assert digest() != before
