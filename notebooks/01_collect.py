@@ -53,7 +53,7 @@ style.use()
 # %% tags=["parameters"]
 dataset = "device_files"  # 'device_files' or 'simulated': real files, or one run
 data_dir = ""  # path: folder or zip of your own FIT, TCX, GPX or CSV files
-columns = ""  # text: names in your CSV, such as speed=Velocity(km/h), hr=Puls
+columns = ""  # text: what columns of your CSV files mean, as "How to use" shows
 session_id = ""  # name: the session shown; empty is the longest with heart rate
 seed = 0  # 0 to 1000000: which simulated run
 
@@ -179,7 +179,7 @@ say = f"Files that could not be read: {unread}, and what was left out or is in d
 say += f"others: {len(problems) - unread}; each is named here with the reason"
 record("problems_say", say if len(problems) else "Every file could be read")
 if len(problems):  # for the terminal; the page has a table
-    lines = problems["file"] + ": " + problems["reason"]
+    lines = devices.told(problems).agg(": ".join, axis=1)
     record("problems", "".join(f"\n    {line}" for line in lines))
 
 # %% [markdown]
@@ -195,7 +195,7 @@ if len(problems):  # for the terminal; the page has a table
 # of one ride against each other.
 
 # %% tags=["remove-input"]
-named = problems[["file", "reason"]]
+named = devices.told(problems)
 style.text_table(named) if len(named) else None
 
 # %% [markdown]

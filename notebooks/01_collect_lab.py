@@ -80,7 +80,7 @@ by_session = streams["hr_bpm"].notna().groupby(streams["session_id"]).mean()
 figures.coverage(100 * by_session.reindex(sessions["session_id"]).dropna().head(20))
 
 # %% tags=["remove-input"]
-named = problems[["file", "reason"]]
+named = devices.told(problems)
 style.text_table(named) if len(named) else None
 
 # %% [markdown]

@@ -216,7 +216,7 @@ def test_a_position_that_nobody_can_reach_is_left_out_and_named(load):
     lat = [48 + i * 2.7e-5 for i in range(10)]
     lat[4] = 49
     sessions, _, notes = load("x.gpx", track(*((clock(i), lat[i]) for i in range(10))))
-    assert "1 positions that cannot be right left out, the first at 2024-05-01 06:00:04" in notes
+    assert "positions that cannot be right left out: 1, the first at 2024-05-01 06:00:04" in notes
     assert sessions["distance_m"].iloc[0] == pytest.approx(27.02, abs=0.01)
     lat[4:] = [49 + i * 2.7e-5 for i in range(6)]  # a leap that stays: kept, and named
     sessions, _, notes = load("x.gpx", track(*((clock(i), lat[i]) for i in range(10))))
@@ -300,3 +300,33 @@ def test_what_was_left_out_is_warned_of_where_there_is_no_table():
     with pytest.warns(UserWarning, match=r"gpx_times_jitter\.gpx: 4 steps of time go backward"):
         _, streams = devices.read_file(CASES / "gpx_times_jitter.gpx")
     np.testing.assert_allclose(streams["distance_m"].diff().dropna(), 3.0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "column", "values"),
+    [
+        (
+            "x.gpx",
+            track(*((clock(i), 48) for i in range(3)), sport="cycling")
+            .replace('lat="48"', 'lat="48,5"')
+            .replace("</trkpt>", "<cad>85</cad></trkpt>", 2)
+            .replace("</trkpt></trkseg>", "<cad>255</cad></trkpt></trkseg>"),
+            "cadence_rpm",
+            [85, 85, NAN],
+        ),
+        ("x.csv", "t_s;cadence_rpm;lat_deg\n0;85;48,5\n1;255;48,5\n", "cadence_rpm", [85, NAN]),
+        ("x.csv", "t_s,hr,lat_deg\n0,255,48.5\n1,90,48.5\n", "hr_bpm", [NAN, 90]),
+    ],
+)
+def test_not_measured_and_decimal_commas_in_every_format(load, name, text, column, values):
+    _, streams, notes = load(name, text)
+    np.testing.assert_array_equal(streams[column], values)
+    assert streams["lat_deg"].tolist() == [48.5] * len(values) and not notes
+
+
+@pytest.mark.parametrize(
+    ("sport", "given", "steps"), [("running", 85, 170), ("running", 170, 170), ("walking", 55, 110)]
+)
+def test_a_cadence_without_a_unit_counts_what_it_can(load, sport, given, steps):
+    streams = load("x.csv", f"t_s,sport,cadence\n0,{sport},{given}\n1,,{given}\n")[1]
+    assert streams["cadence_spm"].tolist() == [steps] * 2

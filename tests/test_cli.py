@@ -77,6 +77,7 @@ def test_run_with_own_files_from_any_folder(data_folder, tmp_path):
     numbers = json.loads((notebook.parent / "record.json").read_text())["numbers"]
     assert numbers["n_sessions"] == 3
     assert numbers["n_unreadable"] == 1
+    assert "\n    photo.fit: it holds a PNG picture" in done.stdout, "the terminal names it too"
     text = page.read_text(encoding="utf-8")
     assert "photo.fit" in text
     assert str(tmp_path) not in text, "a page names files, not the reader's folders"

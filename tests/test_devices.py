@@ -651,7 +651,10 @@ def test_csv_values_out_of_range_are_loaded_not_hidden(load):
         ("t_s,comfort\n0,1\n", "no channel that is known"),
         ("t_s,hart_rate\n0,100\n", "its columns are 't_s', 'hart_rate' (hr_bpm?)"),
         ("t_s,speed\n0,3\n", "no channel that is known; its columns are 't_s', 'speed'"),
-        ("Activity ID,Activity Date\n1,2024\n", "a list of activities, not a recording"),
+        (
+            "Activity ID,Activity Date,Distance,Distance\n1,2024,1,1\n",
+            "a list of activities, not a recording",
+        ),
         ("t_s,hr_bpm,hr_bpm\n0,1,2\n", "stands twice"),
         ("t_s,hr_bpm,segment\n0,1,2\n", "a name this reader uses itself"),
         ("t_s,hr_bpm\n", "no rows below a header"),

@@ -115,3 +115,14 @@ def test_a_locked_archive_says_so(tmp_path):
     problems = devices.read(tmp_path / "x.zip")[2]
     assert problems["file"].tolist() == ["x.zip/activities/1.fit"]
     assert "it is encrypted" in problems["reason"].iloc[0]
+
+
+def test_thousands_of_files_with_one_reason_are_told_in_a_line(tmp_path):
+    (tmp_path / "a.gpx").write_bytes((EXPORT.parent / "gpx_unbound_prefix.gpx").read_bytes())
+    for number in range(5):
+        (tmp_path / f"m{number}.fit").write_text("settings")
+    (tmp_path / "z.csv").touch()
+    problems = devices.read(tmp_path)[2]
+    assert devices.told(problems, most=4)["file"].tolist() == ["m0.fit and 4 more", "z.csv"]
+    assert devices.told(problems)["file"].tolist() == problems["file"].tolist()
+    assert devices.told(problems.head(0)).empty

@@ -63,10 +63,18 @@ PROGRAMS = {
     + "".join(f"{1714543200000 + 1000 * i},{120 + i},{3 * i}\n" for i in range(10)),
     "US dates": "DateTime,HeartRate,Distance (mi)\n"
     + "".join(f"5/13/2024 6:00:0{i} AM,{120 + i},{3 * i / 1609.344:.9f}\n" for i in range(10)),
+    "a date that holds the clock": "Datum;HF;Strecke (m)\n" + ten("2024-05-01 06:00:0{i};{h};{d}"),
     "date and clock": "Date,Time,HR (bpm),Distance (yd)\n"
     + "".join(f"2024-05-01,06:00:0{i},{120 + i},{3 * i / 0.9144:.9f}\n" for i in range(10)),
 }
-DATED = ("Polar Flow", "FIT tools", "Excel", "unix milliseconds", "date and clock")
+DATED = (
+    "Polar Flow",
+    "FIT tools",
+    "Excel",
+    "unix milliseconds",
+    "date and clock",
+    "a date that holds the clock",
+)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -177,6 +185,13 @@ def test_a_list_of_activities_is_sessions_without_streams(load):
     assert sessions["distance_m"].iloc[0] == 5020 and not notes
     spoilt = GARMIN.replace("2024-05-02 06", "yesterday")
     assert "line 3 left out" in load(spoilt, columns="distance_km=Distance")[2]
+    german = (
+        "Aktivitätstyp,Datum,Favorit,Titel,Distanz,Kalorien,Zeit,Ø HF,Max. HF\n"
+        'Indoor-Radfahren,2024-05-01 06:00:00,false,"x","5,02","412","00:31:40","148","163"\n'
+    )
+    row = load(german, columns="distance_km=Distanz")[0].iloc[0]
+    wanted = ["cycling", 1900, 5020, 148]
+    assert row[["sport", "duration_s", "distance_m", "hr_mean_bpm"]].tolist() == wanted
 
 
 def test_laps_add_up_to_one_session(load):

@@ -44,7 +44,15 @@ from sportsml_lite.collect.formats.text import utf16
 from sportsml_lite.collect.formats.xml import read_xml
 from sportsml_lite.errors import UserError
 
-__all__ = ["DeviceFileError", "read", "read_file", "read_folder", "same_session", "write_fit"]
+__all__ = [
+    "DeviceFileError",
+    "read",
+    "read_file",
+    "read_folder",
+    "same_session",
+    "told",
+    "write_fit",
+]
 
 SUFFIXES = {".fit": "FIT", ".tcx": "TCX", ".gpx": "GPX", ".csv": "CSV"}
 FOREIGN = {
@@ -164,6 +172,28 @@ def read_folder(
         what = "its only file cannot be read" if len(problems) == 1 else none
         raise _error(shown, f"{what} ({name}: {reason})", "give other files")
     return sessions, streams, _problems(problems)
+
+
+def told(problems: pd.DataFrame, most: int = 20) -> pd.DataFrame:
+    """What a page or a terminal shows of the problems: of many files with one reason, the first.
+
+    A whole export of a watch may hold thousands of files that are no activities.
+
+    Parameters
+    ----------
+    problems : as :func:`read` gives them
+    most : files of one reason that are still named one by one
+
+    Returns
+    -------
+    DataFrame: file, reason
+    """
+    equal = problems.groupby("reason")["file"]
+    count, place = equal.transform("size"), equal.cumcount()
+    shown = problems[(count <= most) | (place == 0)]
+    more = (count - 1)[shown.index].where(count[shown.index] > most, 0)
+    names = [f"{f} and {n:,} more" if n else f for f, n in zip(shown["file"], more, strict=True)]
+    return shown[["reason"]].assign(file=names)[["file", "reason"]].reset_index(drop=True)
 
 
 def same_session(sessions: pd.DataFrame, tolerance_s: float = SAME_START_S) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from sportsml_lite import schema
 from sportsml_lite.collect.formats.recording import (
     FASTEST_MPS,
     MAX_SPAN_S,
+    NOTICED,
     ON_WHEELS,
     SECOND_US,
     Recording,
@@ -24,7 +25,7 @@ from sportsml_lite.collect.formats.recording import (
 
 MAX_ROWS = 8 * MAX_SPAN_S  # of all sessions of a file, about 500 MB
 MAX_SESSIONS = 1_000  # a file may hold
-NOTICED = 0.01  # share of a session's distance or duration that must not change unnoticed
+MANY = 10  # steps among which one can stand out
 START_SLACK_S = 3_600  # a stated start further before the first point is a wrong clock
 HOLD_S = 10  # a value stands at most this long: Garmin's smart recording writes every 1 to 7 s
 CLIMB_M = 3.0  # a climb counts in steps of this height, above a barometer's noise
@@ -150,7 +151,11 @@ def _span_s(points: pd.DataFrame, start_us: int | None) -> int:
 
 
 def _impossible(points: pd.DataFrame, sport: str | None) -> list[str]:
-    """A note where distance leaps or falls by a part of the session that would be missed."""
+    """A note where distance leaps or falls by a part of the session that would be missed.
+
+    Inside a session the world's fastest set the limit. A step at either end has no second step to
+    confirm it: there, twice the fastest of all others is in doubt.
+    """
     if "distance_m" not in points:
         return []
     seen = points[points["distance_m"].notna()]
@@ -158,11 +163,16 @@ def _impossible(points: pd.DataFrame, sport: str | None) -> list[str]:
     step_s = np.maximum(np.diff(seen["time_us"]) / SECOND_US, 1)
     if "segment" in seen:
         step_m = np.where(np.diff(seen["segment"]) == 0, step_m, 0)
-    fastest = FASTEST_MPS.get(sport, schema.columns("streams")["speed_mps"].high)
-    total_m = seen["distance_m"].iloc[-1] if len(seen) else 0
+    limit = FASTEST_MPS.get(sport, schema.columns("streams")["speed_mps"].high)
+    fastest = np.full(len(step_m), limit)
+    if len(step_m) > MANY:
+        inside = 2 * (step_m / step_s)[1:-1].max()
+        fastest[[0, -1]] = min(inside, limit) if inside > 0 else limit
+    total_m = abs(seen["distance_m"].iloc[-1]) if len(seen) else 0
     said = []
     for excess_m, what in ((step_m - fastest * step_s, "leaps"), (-step_m, "falls")):
-        if excess_m.clip(0).sum() > NOTICED * abs(total_m):
+        extra_m = excess_m.clip(0).sum()
+        if extra_m > NOTICED * abs(total_m - extra_m):
             at = int(excess_m.argmax())
             size = f"{abs(step_m[at]):,.0f} m in {step_s[at]:,.0f} s"
             when = stamp(seen["time_us"].iloc[at + 1])

@@ -82,6 +82,9 @@ def _meant(table: Table) -> tuple[pd.DataFrame, dict[str, float], list[str]]:
         if means.column == "cadence" and {"cadence_spm", "cadence_rpm"} & set(factors):
             continue
         names[header], factors[means.column] = means.column, means.factor
+    if "date" in factors and not {"t_s", "time"} & set(factors):  # it holds the clock too
+        names = {header: "time" if n == "date" else n for header, n in names.items()}
+        factors["time"] = factors.pop("date")
     channels = [name for name in schema.columns("streams") if name not in ("session_id", "t_s")]
     if not {*channels, "cadence", "pace"} & set(factors):
         raise Refusal(

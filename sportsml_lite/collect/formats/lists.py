@@ -31,15 +31,8 @@ WHOLE = ("summary", "total", "zusammenfassung", "gesamt")
 
 
 def is_list(table: Table) -> bool:
-    """Whether rows are activities or laps rather than seconds.
-
-    Raises
-    ------
-    Refusal for Strava's list, whose activities are files of their own
-    """
+    """Whether rows are activities or laps rather than seconds."""
     names = {_name(header) for header in table.rows}
-    if {"activityid", "activitydate"} <= names:
-        raise Refusal("it is a list of activities, not a recording", "give the files that it names")
     activities = bool(names & {"activitytype", "aktivitätstyp", "logid"}) and bool(
         names & set(FIELDS["start"].split())
     )

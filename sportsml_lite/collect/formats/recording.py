@@ -56,9 +56,16 @@ ENDINGS = {
     "swim": "swimming",
     "rowing": "rowing",
     "row": "rowing",
+    "radfahren": "cycling",
+    "laufen": "running",
+    "gehen": "walking",
+    "wandern": "hiking",
+    "schwimmen": "swimming",
+    "rudern": "rowing",
 }
 # Faster than the best on earth in each sport; others are held to the contract's range.
 FASTEST_MPS = {"running": 12.5, "walking": 4.5, "hiking": 4.5, "swimming": 3.0, "rowing": 7.0}
+NOTICED = 0.01  # share of a session's distance or duration that must not change unnoticed
 MAX_SPAN_S = 7 * 86_400  # the longest session of the contract
 MAJORITY = 0.75  # this share of the points knows the date; others, days away, had a wrong clock
 # More strides a minute than anyone takes for long: the maker has counted steps already.

@@ -16,6 +16,7 @@ from sportsml_lite.collect.formats.text import decimal_mark, missing, to_numbers
 
 PREAMBLE = 60  # lines among which the header is looked for
 SEPARATOR_TOLD = re.compile(r'\s*"?sep=(.)"?\s*$', re.IGNORECASE)  # Excel's own first line
+STRAVA = ("activity id", "aktivitäts-id")  # first column of its list of activities
 RESERVED = ("time_us", "segment")
 CLOCK = r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)"
 
@@ -30,7 +31,7 @@ class Table:
     about : what stands above the header, by name in lower case
     mark : the decimal mark that the file shows, or None
     comma : whether a comma may be a decimal mark, because it does not separate
-    notes : the reader's names for columns that are not there
+    notes : what is in doubt: a last line without its end, a column named but not there
     """
 
     rows: pd.DataFrame
@@ -39,7 +40,7 @@ class Table:
     comma: bool
     notes: tuple[str, ...]
 
-    def numbers(self, texts: pd.Series, complete: bool = False) -> pd.Series:
+    def numbers(self, texts: pd.Series) -> pd.Series:
         """Texts as float64, NaN where missing.
 
         Raises
@@ -51,12 +52,16 @@ class Table:
         if self.mark is None and not self.comma and commas.any() and not decimal_mark(texts):
             refuse(commas, texts, "one number: its comma may stand for a decimal or for thousands")
         numbers = to_numbers(texts, mark)
-        refuse(numbers.isna() & ~(missing(texts) & (not complete)), texts, "a number")
+        unread = numbers.isna()
+        if unread.any():
+            refuse(unread & ~missing(texts), texts, "a number")
         return numbers
 
     def seconds(self, texts: pd.Series) -> pd.Series:
         """Numbers, or hh:mm:ss and mm:ss in seconds; NaN for any other text."""
         numbers = to_numbers(texts, self.mark or ("," if self.comma else "."))
+        if numbers.notna().all():
+            return numbers
         parts = texts.str.extract(f"^{CLOCK}$")
         clock = parts[2].str.replace(",", ".", regex=False).astype("float64")
         clock += 60 * parts[1].astype("float64") + 3600 * parts[0].astype("float64").fillna(0)
@@ -94,10 +99,13 @@ def read_table(data: bytes, columns: str) -> Table:
             )
     named = {name: [row[i] for row in rows] for i, name in enumerate(header) if name}
     frame = pd.DataFrame(named, pd.Index(lines[at + 1 :], name="line"), dtype="str")
-    marks = {decimal_mark(column) for _, column in frame.items()} - {None}
+    commas = [column for _, column in frame.items() if column.str.contains(",", regex=False).any()]
+    marks = {decimal_mark(column) for _, column in frame.items()} - {None} if commas else set()
     mark = marks.pop() if len(marks) == 1 else None
-    notes = tuple(f"it has no column {name!r}, which columns names" for name in absent)
-    return Table(frame, _about(cells[:at]), mark, separator != ",", notes)
+    notes = [f"it has no column {name!r}, which columns names" for name in absent]
+    if not text.endswith(("\n", "\r")):
+        notes.append("its last line has no end, so it may be cut short there")
+    return Table(frame, _about(cells[:at]), mark, separator != ",", tuple(notes))
 
 
 def refuse(wrong: pd.Series, given: pd.Series, wanted: str) -> None:
@@ -130,7 +138,9 @@ def _layout(text: str, columns: str) -> tuple[str, int]:
     for number, line in enumerate(io.StringIO(text), start=1):
         says = SEPARATOR_TOLD.match(line)
         told = says[1] if says and number == 1 else told
-        if number > PREAMBLE or says or not line.strip():
+        if number > PREAMBLE:
+            break
+        if says or not line.strip():
             continue
         for separator in told or ",;\t":
             names = [name.strip().strip('"') for name in line.split(separator)]
@@ -158,6 +168,8 @@ def _check_header(header: list[str], line: int) -> None:
     header = [name.lower() for name in header]
     if all(re.fullmatch(r"[-+.,:/\dtez ]*", name) for name in header):
         raise Refusal(f"line {line} holds numbers, not column names", "add a header line")
+    if header[0] in STRAVA:
+        raise Refusal("it is a list of activities, not a recording", "give the files that it names")
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice:
         raise Refusal(f"column {twice!r} stands twice in the header", "remove or rename one")

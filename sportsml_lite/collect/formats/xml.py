@@ -18,6 +18,7 @@ import pandas as pd
 from sportsml_lite import schema
 from sportsml_lite.collect.formats.recording import (
     LARGEST,
+    NOTICED,
     SECOND_US,
     Recording,
     Refusal,
@@ -36,6 +37,7 @@ DECLARATION = re.compile(rb"<\?xml[^>]*\?>")
 ENCODING = re.compile(rb"\s+encoding\s*=\s*[\"'](utf-?16|ucs-?2|unicode)[\w-]*[\"']", re.IGNORECASE)
 LAP_SLACK_S, LAP_SLACK_M = 5, 10  # laps and points may differ by this and 1 %
 NO_ROUTE = "give a recorded activity, not a route, waypoints or a course"
+NEIGHBOURS = 10  # fixes among which one can stand out
 PAUSE_S = 10  # a step between points longer than this may be a pause, which laps leave out
 
 # Names of elements below a point, in lower case and without namespace, by the channel they hold.
@@ -375,12 +377,12 @@ def _checked(stated: dict[str, float], points: pd.DataFrame) -> tuple[dict[str, 
             f"laps state 0 m, points reach {reached:,.0f} m: the points' distance is taken"
         )
         stated = stated | {"distance_m": reached}
-    elif abs(said - reached) > LAP_SLACK_M + 0.01 * reached:
+    elif abs(said - reached) > LAP_SLACK_M + NOTICED * reached:
         notes.append(f"laps state {said:,.0f} m, points reach {reached:,.0f} m; the laps' is taken")
     said = stated.get("duration_s", np.nan)
     step_s = np.diff(points["time_us"]) / SECOND_US
     span, moving = step_s.sum(), step_s[step_s <= PAUSE_S].sum()
-    slack = LAP_SLACK_S + 0.01 * span
+    slack = LAP_SLACK_S + NOTICED * span
     if len(step_s) and not moving - slack <= said <= span + slack and np.isfinite(said):
         notes.append(f"laps state {said:,.0f} s, points span {span:,.0f} s; the laps' is taken")
     return stated, notes
@@ -415,7 +417,7 @@ def _gpx_track(texts: list[dict], sport: str | None) -> Recording:
     stated = {"distance_m": along.max()} if along.notna().any() else {}
     if stated:
         points = points.assign(distance_m=along[timed])
-    notes = (*notes, *untimed, *moved, *spikes)
+    notes = (*notes, *untimed, *moved, *spikes, *_detours(frame, along.max()))
     return Recording(points.reset_index(drop=True), None, sport, stated, notes=notes)
 
 
@@ -448,7 +450,26 @@ def _without_spikes(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     frame.loc[fixes.index[spike], ["lat_deg", "lon_deg"]] = np.nan
     at = fixes["time"].astype("int64").to_numpy()[spike][0]
     return frame, [
-        f"{spike.sum()} positions that cannot be right left out, the first at {stamp(at)}"
+        f"positions that cannot be right left out: {spike.sum()}, the first at {stamp(at)}"
+    ]
+
+
+def _detours(frame: pd.DataFrame, total_m: float) -> list[str]:
+    """A note on a single fix whose way there and back adds what would be missed of the total."""
+    fixes = frame.dropna(subset=["lat_deg", "lon_deg"])
+    lat, lon = fixes["lat_deg"].to_numpy(), fixes["lon_deg"].to_numpy()
+    if len(fixes) < 2 * NEIGHBOURS:
+        return []
+    step_m, past_m = haversine_m(lat, lon), np.empty(len(fixes) - 2)
+    for parity in (0, 1):
+        past_m[parity::2] = haversine_m(lat[parity::2], lon[parity::2])
+    extra_m = step_m[:-1] + step_m[1:] - past_m
+    extra_m[(np.diff(fixes["segment"]) != 0)[:-1] | (np.diff(fixes["segment"]) != 0)[1:]] = 0
+    at = int(extra_m.argmax())
+    if not extra_m[at] > NOTICED * (total_m - extra_m[at]):
+        return []
+    return [
+        f"position {at + 2} of {len(fixes)} adds a detour of {extra_m[at]:,.0f} m; kept as it is"
     ]
 
 
