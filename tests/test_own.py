@@ -14,7 +14,7 @@ from sportsml_lite import cli, schema
 from sportsml_lite.collect import devices
 from sportsml_lite.collect.datasets import dataset, own_files
 from sportsml_lite.collect.datasets.dataset import DataSet
-from sportsml_lite.collect.datasets.own_tables import load_tables
+from sportsml_lite.collect.datasets.own_tables import in_order, load_tables
 from sportsml_lite.errors import UserError
 from sportsml_lite.plots import own as figures
 from sportsml_lite.simulate import simulate
@@ -69,6 +69,7 @@ def fit(path, hr_bpm, profile=None, start=0, effect=2.5):
 
 
 def assert_same(data, back):
+    data = in_order(data)
     for table in own_files.TABLES:
         pd.testing.assert_frame_equal(getattr(data, table), getattr(back, table), rtol=1e-12)
 

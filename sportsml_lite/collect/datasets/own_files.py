@@ -18,7 +18,7 @@ from sportsml_lite import fingerprint
 from sportsml_lite.collect import devices, fetch
 from sportsml_lite.collect.datasets import dataset
 from sportsml_lite.collect.datasets.dataset import DataSet, Dropped
-from sportsml_lite.collect.datasets.own_tables import load_tables
+from sportsml_lite.collect.datasets.own_tables import in_order, load_tables
 from sportsml_lite.errors import UserError
 from sportsml_lite.paths import project_root
 
@@ -93,9 +93,11 @@ def write_tables(data: DataSet, folder: Path | str) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         draft = Path(scratch) / out.name
         draft.mkdir()
+        data = in_order(data)
         data.athletes.to_csv(draft / "athletes.csv", index=False)
         data.sessions.to_csv(draft / "sessions.csv", index=False)
-        data.streams.to_parquet(draft / "streams.parquet", index=False)
+        if len(data.streams):
+            data.streams.to_parquet(draft / "streams.parquet", index=False)
         data.dropped.to_csv(draft / LEFT_OUT, index=False)
         _check(load_tables(draft), data)
         os.replace(draft, out)

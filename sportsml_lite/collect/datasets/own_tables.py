@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +52,22 @@ def load_tables(folder: Path | str) -> DataSet:
         athletes = dataset.athletes(sessions["athlete_id"].unique())
     if streams is None:
         streams = dataset.empty("streams")
+    name = dataset.folder_name(root)
+    return in_order(DataSet(name, athletes, sessions, streams, dropped=dropped.table()))
+
+
+def in_order(data: DataSet) -> DataSet:
+    """Athletes by name, sessions by athlete, start and name, seconds by session and time."""
     order = ["athlete_id", "start", "session_id"]
-    sessions = sessions.sort_values(order, ignore_index=True)
-    athletes = athletes.sort_values("athlete_id", ignore_index=True)
-    turn = pd.Index(sessions["session_id"]).get_indexer(streams["session_id"])
-    streams = streams.iloc[np.lexsort((streams["t_s"], turn))].reset_index(drop=True)
-    return DataSet(dataset.folder_name(root), athletes, sessions, streams, dropped=dropped.table())
+    sessions = data.sessions.sort_values(order, ignore_index=True)
+    turn = pd.Index(sessions["session_id"]).get_indexer(data.streams["session_id"])
+    rows = np.lexsort((data.streams["t_s"], turn))
+    return replace(
+        data,
+        athletes=data.athletes.sort_values("athlete_id", ignore_index=True),
+        sessions=sessions,
+        streams=data.streams.iloc[rows].reset_index(drop=True),
+    )
 
 
 def _path(root: Path, table: str) -> Path | None:
