@@ -63,7 +63,7 @@ titles = {key: figures.panel_title(*key) for key in panels}
 main = {key: t for key, t in panels.items() if key[1] != "srpe"}
 
 # %% tags=["check"]
-record("asked", len(verdicts))
+record("asked", lab.asked)
 record("stand", sum(survives.values()))
 record("tested", lab.tested)
 record("bins", ", ".join(map(str, study.EARLIER)))
@@ -104,7 +104,7 @@ figures.ladder({titles[key]: t for key, t in main.items()})
 # %% [markdown]
 # ## The questions
 #
-# The study asks {glue:text}`asked` questions on this page; {glue:text}`stand` of the gains differ
+# The study asks {glue:text}`asked` on this page; {glue:text}`stand` of the gains differ
 # from 0 after Holm's correction for that many. An athlete is harmed if an arm's RMSE is higher by more
 # than the margin of harm. The last column tells whom the MLP harms against itself, trained from
 # another seed.

@@ -91,7 +91,7 @@ level_table(
 # %% [markdown]
 # ## The questions
 #
-# The study asks {glue:text}`asked` questions on this page. After Holm's correction for that many, the
+# The study asks {glue:text}`asked` on this page. After Holm's correction for that many, the
 # number of gains that differ from 0 is {glue:text}`stand` (marked \*). Below {glue:text}`smallest` nothing is
 # worth naming; an athlete counts as harmed from a loss of {glue:text}`harm` on. In brackets: how many a
 # mere change of seed harms.

@@ -85,7 +85,7 @@ figures.arm_table(tables)
 # %% [markdown]
 # ## The questions
 #
-# The study asks {glue:text}`asked` questions on this page, an arm against the one with the same labels and
+# The study asks {glue:text}`asked` on this page, an arm against the one with the same labels and
 # no teacher. {glue:text}`stand` of the gains differ from 0 after Holm's correction for that many. Below
 # {glue:text}`smallest` nothing is worth naming; an athlete counts as harmed from a loss of {glue:text}`harm` on,
 # and a mere change of seed harms some too.

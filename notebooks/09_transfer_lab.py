@@ -102,7 +102,7 @@ small_multiples(
 # %% [markdown]
 # ## The questions
 #
-# The study asks {glue:text}`asked` questions on this page. {glue:text}`stand` of the gains differ from 0
+# The study asks {glue:text}`asked` on this page. {glue:text}`stand` of the gains differ from 0
 # after Holm's correction for that many. Below {glue:text}`smallest` nothing is worth naming; an athlete
 # counts as harmed from a loss of {glue:text}`harm` on. *(By seed)*: how many another seed of the same student
 # harms. The unmasked heads are judged in accuracy.

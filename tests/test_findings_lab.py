@@ -51,7 +51,10 @@ def test_questions_harmed_and_sizes_are_those_of_the_tables(asked):
     assert list(found.verdicts) == list(found.survives) == [("actes", "ensemble")]
     assert found.sizes == {"actes": (6, 2)}
     assert found.said["tested"] == "actes: 6 athletes, 2 models an arm"
-    assert (found.said["asked"], found.said["stand"]) == ("1", str(sum(found.survives.values())))
+    assert (found.said["asked"], found.said["stand"]) == (
+        "1 question",
+        str(sum(found.survives.values())),
+    )
     assert found.by_seed["actes"].harmed == 1
     assert found.by_seed["actes"].gain == compare(scores(), "teacher", "single").gain
 

@@ -53,13 +53,18 @@ class Lab:
         )
 
     @property
+    def asked(self) -> str:
+        """How many questions, in words."""
+        return f"{len(self.verdicts)} question{'s' * (len(self.verdicts) != 1)}"
+
+    @property
     def said(self) -> dict[str, str]:
         """What the page prints, by the name under which it is recorded."""
         rule = margin(self.study.metric)
         return {
             "smallest": f"{rule.smallest_effect:.2f}",
             "harm": f"{rule.harm:.2f}",
-            "asked": f"{len(self.verdicts)}",
+            "asked": self.asked,
             "stand": f"{sum(self.survives.values())}",
             "tested": self.tested,
         }
