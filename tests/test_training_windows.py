@@ -41,6 +41,14 @@ def teacher(channels=2, dropout=0.3):
 BUILD = student
 
 
+def blank(channels=2, outputs=3):
+    """A network whose first weights no seed has drawn."""
+    model = student(channels, outputs)
+    for weights in model.parameters():
+        torch.nn.init.zeros_(weights)
+    return model
+
+
 def planted(rows, seed, padded=False):
     """Three classes: channel 0 rises, falls or stays in the last half of a noisy window."""
     random = torch.Generator().manual_seed(seed)
@@ -250,6 +258,8 @@ def test_whatever_changes_trains_anew(tmp_path, monkeypatch):
             replace(padded, train=replace(padded.train, mask=cut)),
         )],
         (BUILD, plain, 1, *base[3:]),
+        (blank, *base[1:]),
+        (blank, plain, 1, *base[3:]),
         *[(BUILD, plain, 0, replace(SHORT, **changed), *base[4:]) for changed in (
             {"steps_per_epoch": 5}, {"rate": 1e-3}, {"clip": 2.0}, {"weight_decay": 0.0},
             {"batch_size": 8}, {"max_epochs": 4}, {"patience": 2}, {"schedule": "constant"},

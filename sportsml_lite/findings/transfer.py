@@ -43,9 +43,10 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "in_short": (
             f"Five labelled windows of each stroke change the macro-F1 of a new swimmer by "
             f"{whole.gain.estimate:+.3f} on average: {mask.gain.estimate:+.3f} for merely knowing "
-            f"which strokes are swum, {own.gain.estimate:+.3f} for learning from the windows. "
-            f"Of {whole.athletes} swimmers {whole.harmed} end up worse; a mere change of seed "
-            f"does that to {luck.harmed}."
+            f"which strokes are swum, {own.gain.estimate:+.3f} for learning from the windows "
+            f"({STANDS[own.verdict]}). Of {whole.athletes} swimmers {whole.harmed} "
+            f"{'ends' if whole.harmed == 1 else 'end'} up worse; a mere change of seed does that "
+            f"to {luck.harmed}."
         ),
         "gain": f"{whole.gain:+.3f}",
         "own": f"{own.gain:+.3f}",
