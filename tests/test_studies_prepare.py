@@ -123,6 +123,20 @@ def _streams(people=10, seconds=1200):
     return pd.concat(parts, ignore_index=True), owner
 
 
+def test_filling_is_learned_from_training_athletes_alone():
+    """They stand at 100 bpm, those tested at 150: who fills their mean is off by exactly 50."""
+    rows = _rows(people=10)
+    athlete = np.char.replace(rows.athlete.astype(str), "a0", "a")
+    rows = Rows(rows.X, rows.y, athlete, None, "rpe")
+    streams, owner = _streams()
+    split = protocol.fold_athletes(athlete)[0]
+    tested = owner.loc[streams["session_id"]].isin(split.test).to_numpy()
+    streams["hr_bpm"] = np.where(tested, 150.0, 100.0)
+    arms = {"fill_mean": ARMS["fill_mean"]}
+    found = study.score(_data(rows, streams, owner), split, 0, arms, OPTIONS)
+    np.testing.assert_allclose(found["value"], 50.0)
+
+
 def test_gaps_are_scored_on_test_athletes_and_a_straight_line_is_filled_exactly():
     rows = _rows(people=10)
     athlete = np.char.replace(rows.athlete.astype(str), "a0", "a")
