@@ -44,6 +44,7 @@ def load_pmdata(folder: Path | str) -> DataSet:
     UserError naming file and line for anything that cannot be read
     """
     root, dropped = Path(folder), Dropped()
+    known = _overview(root)  # first: a broken one is named before anything is missed
     people = sorted(
         path for path in root.glob("*") if (path / "pmsys").is_dir() or (path / "fitbit").is_dir()
     )
@@ -52,7 +53,7 @@ def load_pmdata(folder: Path | str) -> DataSet:
             f"{root}: holds no folder such as p01/pmsys; give the folder of the original download "
             "(sportsml fetch pmdata)"
         )
-    sessions, days, known = [], [], _overview(root)
+    sessions, days = [], []
     for person in people:
         reports, recordings = files.reports(person, dropped), files.recordings(person, dropped)
         sessions.append(_join(recordings, reports, dropped).assign(athlete_id=person.name))
