@@ -151,3 +151,10 @@ def test_holm_is_harder_the_more_is_asked():
     }  # fmt: skip
     assert holm({"b": Asked(0.02)}) == {"b": True}
     assert list(holm({"z": Asked(0.9), "a": Asked(0.001)})) == ["z", "a"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"), [("+.2f", "+0.00 [-0.50, +0.50]"), (".1f", "0.0 [-0.5, 0.5]")]
+)
+def test_an_interval_never_says_minus_zero(spec, said):
+    assert f"{Interval(-0.001, -0.5, 0.5, 0.95, 20, 5, 1.0):{spec}}" == said

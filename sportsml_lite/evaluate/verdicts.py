@@ -49,6 +49,8 @@ class Interval:
     p: float
 
     def __format__(self, spec: str) -> str:
+        sign = spec[:1] if spec[:1] in ("+", "-", " ") else ""
+        spec = f"{sign}z{spec.removeprefix(sign)}"  # z: never -0.000
         return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
