@@ -85,16 +85,11 @@ def _follow(
             continue
         seen.add((module, name))
         scope = _scope(module)
-        outside |= scope.outside
-        nodes = scope.nodes.get(name, ())
-        if not words:
-            nodes = [_without_words(node) for node in nodes]
-        if nodes:
-            code[f"{module}:{name}"] = _hash("".join(ast.dump(node) for node in nodes))
-        for node in nodes:
-            targets, local = _targets(node, scope, module)
-            todo += targets
-            outside |= local
+        digest, targets, local = scope.read(module, name, words)
+        if digest:
+            code[f"{module}:{name}"] = digest
+        todo += targets
+        outside |= scope.outside | local
     return Reached(dict(sorted(code.items())), _versions(outside))
 
 
@@ -152,6 +147,22 @@ class _Scope:
     nodes: dict[str, tuple[ast.AST, ...]]
     imports: dict[str, tuple[str, str | None]]
     outside: frozenset[str]
+    known: dict[tuple[str, bool], tuple] = field(default_factory=dict)  # what ``read`` gave
+
+    def read(self, module: str, name: str, words: bool) -> tuple[str, list, set[str]]:
+        """Hash of a definition ('' if it is none), what it names, foreign modules it imports."""
+        if (name, words) not in self.known:
+            nodes = self.nodes.get(name, ())
+            if not words:
+                nodes = [_without_words(node) for node in nodes]
+            targets, outside = [], set()
+            for node in nodes:
+                named, local = _targets(node, self, module)
+                targets += named
+                outside |= local
+            digest = _hash("".join(ast.dump(node) for node in nodes)) if nodes else ""
+            self.known[name, words] = digest, targets, outside
+        return self.known[name, words]
 
     @classmethod
     def of(cls, tree: ast.Module, module: str) -> _Scope:
