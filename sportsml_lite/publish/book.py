@@ -35,6 +35,7 @@ from sportsml_lite.publish.runs import (
 )
 
 Say = Callable[[str], None]
+WORKERS = 1 + (os.cpu_count() or 1)  # kernels: while one starts, its core would wait
 BUILDER = ("book.py", "exercises.py", "record.py")  # what a page depends on, beside its sources
 FOLDED = (
     ("check", "remove-cell", ""),
@@ -62,7 +63,7 @@ def stale(root: Path, chapter: Chapter) -> tuple[dict[str, str], str]:
     return now, ", ".join(changed) and f"changed: {', '.join(changed)}"
 
 
-def execute_stale(root: Path, say: Say, workers: int = 2) -> list[Chapter]:
+def execute_stale(root: Path, say: Say, workers: int = WORKERS) -> list[Chapter]:
     """Execute the chapters whose source, modules, data or libraries changed, side by side.
 
     A finished chapter is kept even when another fails or the build is interrupted.
@@ -71,16 +72,15 @@ def execute_stale(root: Path, say: Say, workers: int = 2) -> list[Chapter]:
     ------
     Failed naming every chapter that failed and where its executed part lies
     """
-    todo = {}
-    for chapter in chapters(root):
-        inputs, reason = stale(root, chapter)
-        if reason:
-            todo[chapter] = inputs
-            say(f"  {chapter.name}: {reason}")
-    failures = []
+    jobs, todo, failures = {}, [], []
     pool = ThreadPoolExecutor(workers)
-    jobs = {pool.submit(_execute_one, root, c, inputs): c.name for c, inputs in todo.items()}
     try:
+        for chapter in sorted(chapters(root), key=lambda c: c.is_lab):  # lessons take longer
+            inputs, reason = stale(root, chapter)
+            if reason:
+                say(f"  {chapter.name}: {reason}")
+                todo.append(chapter)
+                jobs[pool.submit(_execute_one, root, chapter, inputs)] = chapter.name
         for job in _watched(jobs):
             try:
                 say(f"  {jobs[job]}: executed in {job.result():.1f} s")
@@ -94,7 +94,7 @@ def execute_stale(root: Path, say: Say, workers: int = 2) -> list[Chapter]:
         pool.shutdown(cancel_futures=True)
     if failures:
         raise Failed("\n".join(failures))
-    return list(todo)
+    return todo
 
 
 def _watched(jobs: dict[Future, str]) -> Iterator[Future]:

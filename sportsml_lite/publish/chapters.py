@@ -140,13 +140,18 @@ class Chapter:
         """
         import jupytext
 
+        self._text()
+        return jupytext.read(self.source)
+
+    def _text(self) -> str:
+        text = self.source.read_text(encoding="utf-8")
         try:
             # Blank lines for Jupyter's commands: the other lines keep their numbers.
-            ast.parse(_without_commands(self.source.read_text(encoding="utf-8")))
+            ast.parse(_without_commands(text))
         except SyntaxError as error:
             where = f"{self.source}, line {error.lineno}"
             raise UserError(f"{where}: {error.msg}; correct it") from None
-        return jupytext.read(self.source)
+        return text
 
     def parameters(self) -> dict[str, Parameter]:
         """The names in the parameters cell, with default and comment.
@@ -155,9 +160,11 @@ class Chapter:
         ------
         UserError if no cell is tagged so, or it holds more than literals
         """
-        for cell in self.notebook().cells:
-            if "parameters" in cell.metadata.get("tags", []):
-                return _read_parameters(cell.source, self.source.name)
+        # Read from the text: every running notebook asks, and jupytext takes a second to import.
+        for cell in re.split(r"^# %%", self._text(), flags=re.M)[1:]:
+            header, _, code = cell.partition("\n")
+            if re.search(r'tags=\[[^]]*"parameters"', header):
+                return _read_parameters(code, self.source.name)
         raise UserError(f"{self.source.name}: no cell is tagged 'parameters'")
 
 
