@@ -215,9 +215,10 @@ def test_nothing_changed_is_seen_without_understanding_code(root):
 
 
 BUILDER = """
-import subprocess, sys
+import signal, subprocess, sys
 from pathlib import Path
 from sportsml_lite.publish import book
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 log = Path(sys.argv[1])
 child = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait()"
 grandchild = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
