@@ -21,7 +21,7 @@ WIDTHS = {"desktop": 1280, "phone": 390}
 @pytest.fixture(scope="module")
 def executed(root):
     """Executed copies of all lessons and labs: those of `make book`, where still valid."""
-    book.execute_stale(root, print, workers=1)  # other tests are using the other core
+    book.execute_stale(root, print, workers=2)
     return {c.name: book.executed_path(root, c) for c in chapters.chapters(root)}
 
 
@@ -68,45 +68,6 @@ def browser():
         browser.close()
 
 
-@pytest.mark.parametrize("page", book.pages(chapters.project_root()))
-def test_page_reads_offline_and_without_errors(site, browser, page):
-    """No console error, no failed or external request, no unrendered math, no empty role."""
-    tab = browser.new_page(viewport={"width": WIDTHS["desktop"], "height": 900})
-    trouble = []
-    tab.on("console", lambda m: m.type == "error" and trouble.append(f"console: {m.text}"))
-    tab.on("pageerror", lambda e: trouble.append(f"script: {e}"))
-    tab.on("requestfailed", lambda r: trouble.append(f"failed: {r.url}"))
-    tab.on(
-        "request",
-        lambda r: re.match("file:|data:|blob:", r.url) or trouble.append(f"external: {r.url}"),
-    )
-    tab.goto((site / page).as_uri(), wait_until="networkidle")
-    tab.wait_for_function("!document.querySelector('.math') || window.MathJax?.startup?.promise")
-    tab.evaluate("window.MathJax?.startup?.promise")
-    assert trouble == []
-    counts = tab.evaluate(
-        """() => ({math: document.querySelectorAll('.math').length,
-                   drawn: document.querySelectorAll('.math mjx-container').length,
-                   wrong: document.querySelectorAll('mjx-merror, [data-mjx-error]').length})"""
-    )
-    assert counts["drawn"] >= counts["math"]
-    assert counts["wrong"] == 0
-    tab.evaluate("document.querySelectorAll('main code, main pre').forEach(e => e.remove())")
-    text = tab.inner_text("main")
-    assert not re.search(r"\{(glue|term|cite|ref|doc|numref)[:}]|\$\$|\\\(|\\begin\{", text)
-    assert len(text) > 200, "an empty page"
-    tab.close()
-
-
-@pytest.mark.parametrize("page", book.pages(chapters.project_root()))
-def test_page_fits_a_phone(site, browser, page):
-    tab = browser.new_page(viewport={"width": WIDTHS["phone"], "height": 800})
-    tab.goto((site / page).as_uri(), wait_until="load")
-    tab.evaluate("window.MathJax?.startup?.promise")
-    assert tab.evaluate("document.scrollingElement.scrollWidth") <= WIDTHS["phone"] + 1
-    tab.close()
-
-
 OVERFLOW = """() => [...document.querySelectorAll(
     'main pre, main table, main mjx-container[display="true"]')]
     .filter(e => e.checkVisibility() && !e.closest('details:not([open])'))
@@ -116,12 +77,39 @@ OVERFLOW = """() => [...document.querySelectorAll(
 
 
 @pytest.mark.parametrize("page", book.pages(chapters.project_root()))
-def test_nothing_is_clipped_on_a_desktop(site, browser, page):
-    """No line of code, no table and no equation is wider than its place."""
+def test_page_reads_offline_and_fits(site, browser, page):
+    """No error, no external request, no unrendered math or role; nothing clipped, on a phone too.
+
+    Each page is loaded once for all of it: loading is what takes the time.
+    """
     tab = browser.new_page(viewport={"width": WIDTHS["desktop"], "height": 900})
+    trouble = []
+    tab.on("console", lambda m: m.type == "error" and trouble.append(f"console: {m.text}"))
+    tab.on("pageerror", lambda e: trouble.append(f"script: {e}"))
+    tab.on("requestfailed", lambda r: trouble.append(f"failed: {r.url}"))
+    tab.on(
+        "request",
+        lambda r: re.match("file:|data:|blob:", r.url) or trouble.append(f"external: {r.url}"),
+    )
     tab.goto((site / page).as_uri(), wait_until="load")
+    tab.wait_for_function("!document.querySelector('.math') || window.MathJax?.startup?.promise")
     tab.evaluate("window.MathJax?.startup?.promise")
-    assert tab.evaluate(OVERFLOW) == []
+    assert tab.evaluate(OVERFLOW) == [], "wider than its place on a desktop"
+    counts = tab.evaluate(
+        """() => ({math: document.querySelectorAll('.math').length,
+                   drawn: document.querySelectorAll('.math mjx-container').length,
+                   wrong: document.querySelectorAll('mjx-merror, [data-mjx-error]').length})"""
+    )
+    assert counts["drawn"] >= counts["math"]
+    assert counts["wrong"] == 0
+    tab.set_viewport_size({"width": WIDTHS["phone"], "height": 800})
+    wide = tab.evaluate("document.scrollingElement.scrollWidth")
+    assert wide <= WIDTHS["phone"] + 1, "the page scrolls sideways on a phone"
+    tab.evaluate("document.querySelectorAll('main code, main pre').forEach(e => e.remove())")
+    text = tab.inner_text("main")
+    assert not re.search(r"\{(glue|term|cite|ref|doc|numref)[:}]|\$\$|\\\(|\\begin\{", text)
+    assert len(text) > 200, "an empty page"
+    assert trouble == []
     tab.close()
 
 
