@@ -331,8 +331,8 @@ figures.ranking(tables)
 # Look at the riders' simple rule, too. They sit on an ergometer, the load rises, and so does the heart
 # rate. What can the teacher add there? {glue:text}`rule`
 #
-# **Who pays?** A mean hides people. Under the teacher, {glue:text}`harmed` of
-# {glue:text}`swimmers` swimmers lose more than {glue:text}`harm` against the rival. Before you blame it:
+# **Who pays?** A mean hides people. Swimmers who lose more than {glue:text}`harm` under the teacher,
+# against the rival: {glue:text}`harmed` of {glue:text}`swimmers`. Before you blame it:
 # one LSTM against *itself* from another seed does that to {glue:text}`harmed_null`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Each swimmer's macro-F1 (over the classes that this swimmer performs, mean over models) under the rival and under the teacher. Orange: loses more than the margin of harm; grey band: within it.", "name": "fig-teacher-athletes"}, "image": {"alt": "Dots of swimmers around the diagonal on which the teacher and MiniRocket are equally good."}}

@@ -92,10 +92,10 @@ record("command", results["swimming"].command)
 # {glue:text}`mask`. What was learned from the windows themselves adds **{glue:text}`own`**:
 # {glue:text}`stands`.
 #
-# And somebody may pay for it. {glue:text}`harmed` of {glue:text}`people` swimmers lose more than
-# {glue:text}`harm`, the {term}`margin of harm`. Before you blame the method: train the same student
-# again from another seed and touch nothing else, and {glue:text}`harmed_null` of them "are harmed". The
-# tenth of the swimmers who fare worst changes by {glue:text}`lowest`.
+# And somebody may pay for it. Swimmers who lose more than {glue:text}`harm`, the
+# {term}`margin of harm`: {glue:text}`harmed` of {glue:text}`people`. Before you blame the method: train
+# the same student again from another seed and touch nothing else. "Harmed" now:
+# {glue:text}`harmed_null`. The tenth of the swimmers who fare worst changes by {glue:text}`lowest`.
 #
 # The rest of the chapter says what a fair exam is, how a model may move, how the best cheap method
 # follows from one minimised square, and why you meet larger numbers elsewhere.

@@ -56,7 +56,7 @@ def before_and_after(scores: pd.DataFrame, who: str = "swimmer"):
     found = compare(part, "shrink", "population")
     before_after(before, after, xlabel="macro-F1, before (tick) and after (dot)", names=("", ""),
                  harm=margin("macro_f1").harm, ax=low)  # fmt: skip
-    low.set_title(f"Of all {found.athletes} {who}s {found.helped} gain and {found.harmed} lose")
+    low.set_title(f"{found.athletes} {who}s; gain: {found.helped}, lose: {found.harmed}")
     return fig
 
 
