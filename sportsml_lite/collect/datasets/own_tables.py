@@ -41,7 +41,8 @@ def load_tables(folder: Path | str) -> DataSet:
     paths = {table: _path(root, table) for table in TABLES}
     if paths["sessions"] is None:
         raise UserError(
-            f"{root}: holds no sessions.csv or sessions.parquet; add one, a row a session"
+            f"{root}: holds no sessions.csv or sessions.parquet; add one, a row a session (device "
+            "files: sportsml tables FOLDER makes it; chapters 7 to 10 need a column 'label', too)"
         )
     read = {t: _table(path, t, dropped, faults) for t, path in paths.items() if path}
     sessions, athletes, streams = (read.get(table) for table in TABLES)
