@@ -159,13 +159,11 @@ own_figures.show(mine)  # nothing without your files
 
 # %% tags=["check"]
 words = {"effect": "the training effect", "rpe": "the perceived exertion"}
-train_n, validation_n, test_n = (
-    len(set(p.athlete)) for p in (train, validation, test)
-)
+sizes = [len(set(part.athlete)) for part in (train, validation, test)]
 record("target", words[data.target] + mine.note)
-record("n_train", train_n)
+record("n_train", sizes[0])
 record(
-    "dealt", f"{validation_n} say when to stop, {test_n} are asked once, at the end"
+    "dealt", f"{sizes[1]} say when to stop, {sizes[2]} are asked once, at the end"
 )
 
 

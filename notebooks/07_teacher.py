@@ -141,14 +141,9 @@ assert torch.allclose(left, right, atol=1e-5)
 # example, {glue:text}`live`, and hold an untrained teacher to it.
 
 # %% tags=["hide-input"]
+window = {"length_s": length_s, "stride_s": stride_s}
 task = load_task(
-    dataset,
-    data_dir,
-    seed=seed,
-    length_s=length_s,
-    stride_s=stride_s,
-    n_athletes=n_athletes,
-    sessions_each=2,
+    dataset, data_dir, seed=seed, n_athletes=n_athletes, sessions_each=2, **window
 )
 print(task.told)
 fold = folds.make_fold(task, folds.folds_of(task)[0])

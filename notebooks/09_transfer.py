@@ -109,14 +109,9 @@ record("command", results["swimming"].command)
 # different exams.
 
 # %%
+window = {"length_s": length_s, "stride_s": stride_s}
 task = load_task(
-    dataset,
-    data_dir,
-    seed=seed,
-    length_s=length_s,
-    stride_s=stride_s,
-    n_athletes=n_athletes,
-    sessions_each=3,
+    dataset, data_dir, seed=seed, n_athletes=n_athletes, sessions_each=3, **window
 )
 print(task.told)
 shot = few_shot_windows(task.windows)

@@ -123,14 +123,9 @@ figures.you_are_here()
 # **Code.** The same live, with trainings of a few seconds: an example, no result.
 
 # %% tags=["hide-input"]
+window = {"length_s": length_s, "stride_s": stride_s}
 task = load_task(
-    dataset,
-    data_dir,
-    seed=seed,
-    length_s=length_s,
-    stride_s=stride_s,
-    n_athletes=n_athletes,
-    sessions_each=2,
+    dataset, data_dir, seed=seed, n_athletes=n_athletes, sessions_each=2, **window
 )
 print(task.told)
 split = folds.folds_of(task)[0]

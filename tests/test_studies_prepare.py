@@ -123,13 +123,17 @@ def _streams(people=10, seconds=1200):
     return pd.concat(parts, ignore_index=True), owner
 
 
-def test_filling_is_learned_from_training_athletes_alone():
-    """They stand at 100 bpm, those tested at 150: who fills their mean is off by exactly 50."""
+def _ten():
+    """Rows of the ten people of the streams, and a split of them."""
     rows = _rows(people=10)
     athlete = np.char.replace(rows.athlete.astype(str), "a0", "a")
-    rows = Rows(rows.X, rows.y, athlete, None, "rpe")
+    return Rows(rows.X, rows.y, athlete, None, "rpe"), protocol.fold_athletes(athlete)[0]
+
+
+def test_filling_is_learned_from_training_athletes_alone():
+    """They stand at 100 bpm, those tested at 150: who fills their mean is off by exactly 50."""
+    rows, split = _ten()
     streams, owner = _streams()
-    split = protocol.fold_athletes(athlete)[0]
     tested = owner.loc[streams["session_id"]].isin(split.test).to_numpy()
     streams["hr_bpm"] = np.where(tested, 150.0, 100.0)
     arms = {"fill_mean": ARMS["fill_mean"]}
@@ -138,11 +142,8 @@ def test_filling_is_learned_from_training_athletes_alone():
 
 
 def test_gaps_are_scored_on_test_athletes_and_a_straight_line_is_filled_exactly():
-    rows = _rows(people=10)
-    athlete = np.char.replace(rows.athlete.astype(str), "a0", "a")
-    rows = Rows(rows.X, rows.y, athlete, None, "rpe")
+    rows, split = _ten()
     streams, owner = _streams()
-    split = protocol.fold_athletes(athlete)[0]
     arms = {name: ARMS[name] for name in ("fill_hold", "fill_interpolate", "fill_forest")}
     found = study.score(_data(rows, streams, owner), split, 0, arms, OPTIONS)
     assert set(found["athlete"]) == set(split.test)

@@ -24,7 +24,7 @@ def measure(chapter: Chapter) -> dict[str, int]:
 
     Returns
     -------
-    dict with lines of the file, lines of code (neither blank nor a comment), words of prose and
+    dict with lines of the file, lines of code (comments too, but no blank ones), words of prose and
     captions, formulas included, printings of recorded numbers, figures, and lines of the longest
     code cell that a page shows unasked
     """
@@ -38,7 +38,7 @@ def measure(chapter: Chapter) -> dict[str, int]:
     shown = [cell for cell in code if not HIDDEN & set(cell.metadata.get("tags", []))]
     return {
         "lines": len(chapter.source.read_text(encoding="utf-8").splitlines()),
-        "code": sum(_is_code(line) for cell in code for line in _filled(cell.source)),
+        "code": sum(len(_filled(cell.source)) for cell in code),
         "words": len(said.split()),
         "numbers": len(re.findall(r"\{glue:text\}`(\w+)", said)),
         "figures": sum("image" in cell.metadata.get("mystnb", {}) for cell in code),
@@ -48,7 +48,3 @@ def measure(chapter: Chapter) -> dict[str, int]:
 
 def _filled(code: str) -> list[str]:
     return [line for line in code.splitlines() if line.strip()]
-
-
-def _is_code(line: str) -> bool:
-    return not line.lstrip().startswith("#")
