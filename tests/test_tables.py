@@ -41,6 +41,33 @@ CONCEPT2 = (
     'Number,"Time (seconds)","Distance (meters)","Pace (seconds)",Watts,"Stroke Rate",'
     '"Heart Rate"\n'
 )
+# Written as the app writes: laps above the header, a column a sensor, zeros where there is none.
+WAHOO = (
+    "Device,fisica,model,key,version,1,AppVersion,5.8.1\n"
+    "Year,2024,Month,5,Day,1,Hour,6,Minute,0,Second,0,BatteryUsage (%),14.9\n\n"
+    "comments\nFile created by the app.\n\nsensor,present,smrec,zeroavg,model\n"
+    "spd,no,no,no,n/a\nhr,yes,no,no,n/a\n"
+    "workout,starttime,runningtime,pausedtime,wheeldist,hravg,gpsdist,manualdist\n"
+    ",0,9.1,41.5,0.0,124.0,27.0,0.0\n\ninterval,starttime,runningtime,pausedtime,gpsdist\n"
+    "1,0.0,9.1,41.5,27.0\n" + 70 * "1,0.0,1.6,0.0,,\n" + "\n"
+    "time,pwr_accdist,pwr_instpwr,spd_accdist,spd_instspeed,cad_cadence,hr_heartrate,"
+    "gps_altitude,gps_lat,gps_lon,gps_dist,gps_speed,ma_cadence,interval,paused\n"
+)
+EPSON = (
+    "[[Training]]\n[TrainingResult]\nTrainingName,On the dam\nMemo,Jo, Pia\nFormatType,1\n"
+    "TrainingKindId,StartDay,StartTime,TrainingTime,Distance,CreateDate,TimeZoneOffset,"
+    "DaylightSavingsTime\n1,2024/05/01,08:00:00,9,27,2024/05/02,60,60\n"
+    "[TrainingData]\nLapCount,Calorie\n1,11\n[GraphData]\nLogInterval,1\nHrInterval,1\n"
+    "GraphAltitude,"
+    + ",".join(["400"] * 10)
+    + "\nGraphPitch,"
+    + ",".join(["170"] * 10)
+    + "\nGraphDistance,"
+    + ",".join(str(3 * i) for i in range(10))
+    + "\nHeartRate,"
+    + ",".join(str(120 + i) for i in range(10))
+    + "\n[LapData]\nLap,LapTime,LapDistance\n1,9,27\n[[end]]\n"
+)
 EXCEL = "".join(
     f"{45413.25 + i / 86_400:.9f}".replace(".", ",") + f";{120 + i};10,8\n" for i in range(10)
 )
@@ -48,6 +75,8 @@ PROGRAMS = {
     "Polar Flow": POLAR,
     "GoldenCheetah": GOLDEN,
     "Concept2": CONCEPT2 + ten("{i},{i},{d},166.7,200,30,{h}"),
+    "Wahoo": WAHOO + ten("{i},0.0,0.0,0.0,0.0,0,{h},400.0,48.0,11.0,{d},1.1,0.0,1,0"),
+    "Epson": EPSON,
     "Strava streams": "time,distance,velocity_smooth,heartrate,watts\n".replace(
         "distance", "distance (m)"
     )
@@ -73,6 +102,8 @@ DATED = (
     "Excel",
     "unix milliseconds",
     "date and clock",
+    "Wahoo",
+    "Epson",
     "a date that holds the clock",
 )
 
@@ -95,6 +126,22 @@ def test_what_a_program_states_beside_its_samples_is_used(load):
     assert sessions["sport"].tolist() == ["running"]
     assert streams["cadence_spm"].tolist() == [170] * 10 and streams["altitude_m"].max() == 400
     assert load(CONCEPT2 + ten("{i},{i},{d},166.7,200,30,{h}"))[1]["cadence_spm"].max() == 30
+
+
+def test_a_pause_of_a_wahoo_is_no_training(load):
+    """Its clock stands, its rows go on, with the last place and a heart rate of 0 or an old one."""
+    lines = ten("{i},0.0,0.0,0.0,0.0,0,{h},400.0,48.0,11.0,{d},1.1,0.0,1,0").splitlines()
+    lines[4] = lines[4].removesuffix("0") + "1"
+    _, streams, _ = load(WAHOO + "\n".join(lines) + "\n")
+    assert streams["hr_bpm"].dropna().tolist() == [120, 121, 122, 123, 125, 126, 127, 128, 129]
+
+
+def test_an_epson_whose_channels_end_apart_keeps_all(load):
+    text = EPSON.replace(",127,128,129", "")
+    _, streams, _ = load(text)
+    assert streams["hr_bpm"].count() == 7 and streams["distance_m"].iloc[-1] == 27
+    with pytest.raises(Exception, match=r"HeartRate: value 3 is no number"):
+        load(EPSON.replace("120,121,122", "120,121,x22"))
 
 
 @pytest.mark.parametrize(

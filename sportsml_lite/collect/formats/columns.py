@@ -10,7 +10,8 @@ from sportsml_lite.collect.formats.recording import Refusal
 
 # The contract's column: (its names elsewhere, the unit where the header states none). Names stand
 # in lower case without spaces and marks. No unit means that the header must state one: apps write
-# km/h or mph under the same name. GoldenCheetah, Strava, Polar Flow, Garmin, Concept2, FIT tools.
+# km/h or mph under the same name. GoldenCheetah, Strava, Polar Flow, Garmin, Concept2, FIT tools,
+# Wahoo.
 KNOWN: dict[str, tuple[str, str]] = {
     "t_s": ("t secs sec seconds elapsed elapsedtime elapsedseconds timer", "s"),
     "time": ("timestamp datetime dateandtime utc isotime zeit zeitstempel", ""),
@@ -39,6 +40,20 @@ OWN_UNIT = {
     "enhancedaltitude": ("altitude_m", "m"),
     "alt": ("altitude_m", "m"),  # GoldenCheetah
     "ele": ("altitude_m", "m"),  # GPX
+}
+# The Wahoo Fitness app's own names, to the letter: metres, m/s, a prefix a sensor.
+WAHOO = {
+    "hr_heartrate": ("hr_bpm", "bpm"),
+    "gps_dist": ("distance_m", "m"),
+    "spd_accdist": ("distance_m", "m"),
+    "fp_accdist": ("distance_m", "m"),
+    "spd_instspeed": ("speed_mps", "m/s"),
+    "gps_altitude": ("altitude_m", "m"),
+    "gps_lat": ("lat_deg", "deg"),
+    "gps_lon": ("lon_deg", "deg"),
+    "pwr_instpwr": ("power_w", "w"),
+    "cad_cadence": ("cadence_rpm", "rpm"),
+    "ma_cadence": ("cadence_spm", "spm"),
 }
 LENGTH = {"m": 1.0, "km": 1e3, "mi": 1609.344, "yd": 0.9144, "ft": 0.3048}
 UNITS: dict[str, dict[str, float]] = {
@@ -95,6 +110,9 @@ def meaning(header: str) -> Meaning | None:
     text = header.strip().lower().removeprefix("record.")
     if text in KNOWN:
         return Meaning(text, 1.0)
+    if text in WAHOO:
+        column, unit = WAHOO[text]
+        return Meaning(column, UNITS[column][unit])
     bracket = re.fullmatch(r"(.+?)\s*[\[(]\s*(.*?)\s*[\])]", text)
     name, unit = bracket.groups() if bracket else (text, "")
     tail = re.fullmatch(r"(.+?)[\s_]+(\S+)", text)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sportsml_lite import schema
 from sportsml_lite.collect.formats import columns as known
-from sportsml_lite.collect.formats import lists
+from sportsml_lite.collect.formats import epson, lists
 from sportsml_lite.collect.formats.recording import (
     SECOND_US,
     Recording,
@@ -19,7 +19,7 @@ from sportsml_lite.collect.formats.recording import (
     cleaned,
     sport_name,
 )
-from sportsml_lite.collect.formats.table import Table, read_table, refuse
+from sportsml_lite.collect.formats.table import Table, read_table, refuse, text_of
 from sportsml_lite.collect.formats.text import missing, to_times
 
 ABOUT = ("session_id", "sport", "start", "athlete_id")  # they describe a session, not a second
@@ -51,10 +51,15 @@ def read_csv(data: bytes, columns: str = "") -> list[Recording]:
     ------
     Refusal naming the line of the first field that cannot be read, or the column that is missing
     """
-    table = read_table(data, columns)
+    text = text_of(data)
+    if epson.is_epson(text):
+        return epson.read_epson(text)
+    table = read_table(text, columns)
     if lists.is_list(table):
         return lists.read_list(table)
     rows, factors, notes = _meant(table)
+    if "paused" in rows:  # Wahoo goes on writing while its clock stands
+        rows = rows[rows["paused"] != "1"]
     for name in ("session_id", "sport", "start"):
         if name not in rows:
             rows[name] = ""
@@ -75,9 +80,11 @@ def _meant(table: Table) -> tuple[pd.DataFrame, dict[str, float], list[str]]:
     names, factors, notes = {}, {}, []
     meant = {header: known.meaning(header) for header in table.rows}
     exact = sorted(table.rows, key=lambda header: header.lower() not in known.KNOWN)
+    # Wahoo writes zeros for a sensor that was not there.
+    absent = {h for h in exact if h.lower() in known.WAHOO and _silent(table.rows[h])}
     for header in exact:
         means = meant[header]
-        if not means or means.column in factors or means.factor is None:
+        if not means or means.column in factors or means.factor is None or header in absent:
             continue
         if means.column == "cadence" and {"cadence_spm", "cadence_rpm"} & set(factors):
             continue
@@ -98,7 +105,9 @@ def _meant(table: Table) -> tuple[pd.DataFrame, dict[str, float], list[str]]:
         )
     for header, means in meant.items():
         guess = None if means else known.nearest(header)
-        derived = means and means.column == "pace" and {"speed_mps", "distance_m"} & set(factors)
+        # Distance gives speed, and either gives pace.
+        sources = {"pace": {"speed_mps", "distance_m"}, "speed_mps": {"distance_m"}}
+        derived = means and sources.get(means.column, set()) & set(factors)
         if means and means.factor is None and means.column not in factors and not derived:
             unit = next(iter(known.UNITS[means.column]))
             say = f"{means.column.partition('_')[0]}({unit})={header}"
@@ -109,6 +118,11 @@ def _meant(table: Table) -> tuple[pd.DataFrame, dict[str, float], list[str]]:
             notes.append(f"column {header!r} is not known; did you mean {guess!r}?")
     own = {h: h.lower() if h.lower() not in factors else f"{h.lower()}_given" for h in table.rows}
     return table.rows.rename(columns=own | names), factors, notes
+
+
+def _silent(texts: pd.Series) -> bool:
+    """Whether a column holds nothing but zeros and gaps."""
+    return bool((missing(texts) | texts.str.fullmatch(r"0+(?:[.,]0*)?")).all())
 
 
 def _listed(table: Table) -> str:
@@ -142,6 +156,10 @@ def _start_us(rows: pd.DataFrame, table: Table) -> int | None:
     if rows["start"].iloc[0]:
         return int(_dated(rows["start"].iloc[:1], table).iloc[0])
     about = table.about
+    if {"year", "month", "day", "hour", "minute"} <= set(about):
+        day = "-".join(about[part].zfill(2) for part in ("year", "month", "day"))  # Wahoo
+        clock = ":".join(about.get(part, "0").zfill(2) for part in ("hour", "minute", "second"))
+        about = about | {"start": f"{day} {clock}"}
     day, clock = about.get("date"), about.get("start time") or about.get("time")
     if day and clock and re.fullmatch(r"\d\d-\d\d-\d{4}", day):
         day = day.replace("-", ".")  # Polar Flow writes the day first

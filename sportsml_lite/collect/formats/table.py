@@ -14,7 +14,7 @@ from sportsml_lite.collect.formats import columns as known
 from sportsml_lite.collect.formats.recording import Refusal
 from sportsml_lite.collect.formats.text import decimal_mark, missing, to_numbers, utf16
 
-PREAMBLE = 60  # lines among which the header is looked for
+PREAMBLE = 500  # lines among which the header is looked for; Wahoo lists all laps above it
 SEPARATOR_TOLD = re.compile(r'\s*"?sep=(.)"?\s*$', re.IGNORECASE)  # Excel's own first line
 STRAVA = ("activity id", "aktivitäts-id")  # first column of its list of activities
 RESERVED = ("time_us", "segment")
@@ -68,7 +68,7 @@ class Table:
         return numbers.fillna(clock)
 
 
-def read_table(data: bytes, columns: str) -> Table:
+def read_table(text: str, columns: str) -> Table:
     """The table of a file whose header may stand below other lines.
 
     Parameters
@@ -77,10 +77,9 @@ def read_table(data: bytes, columns: str) -> Table:
 
     Raises
     ------
-    Refusal for text that cannot be decoded, a row with more or fewer fields than the header, and
+    Refusal for a row with more or fewer fields than the header, and
     headers that clash
     """
-    text = _text(data)
     separator, top = _layout(text, columns)
     cells, lines = _cells(text, separator)
     at = next((i for i, line in enumerate(lines) if line >= top), len(lines))
@@ -123,7 +122,13 @@ def refuse(wrong: pd.Series, given: pd.Series, wanted: str) -> None:
         )
 
 
-def _text(data: bytes) -> str:
+def text_of(data: bytes) -> str:
+    """A file's text, whatever its encoding says.
+
+    Raises
+    ------
+    Refusal for bytes that are no UTF-8 and no UTF-16
+    """
     codec = utf16(data)
     try:
         return data.decode(codec) if codec else data.rstrip(b"\0").decode("utf-8-sig")
@@ -140,7 +145,7 @@ def _layout(text: str, columns: str) -> tuple[str, int]:
         told = says[1] if says and number == 1 else told
         if number > PREAMBLE:
             break
-        if says or not line.strip():
+        if says or not line.strip() or line[0].isdigit():  # no header begins with a number
             continue
         for separator in told or ",;\t":
             names = [name.strip().strip('"') for name in line.split(separator)]
@@ -186,6 +191,7 @@ def _about(cells: list[list[str]]) -> dict[str, str]:
             about |= zip((name.lower() for name in names), values, strict=True)
     for row in cells:
         pair = [cell for cell in row if cell]
-        if len(pair) == 2:
-            about.setdefault(pair[0].lower().rstrip(":"), pair[1])
+        if len(pair) % 2 == 0:
+            for name, value in zip(pair[::2], pair[1::2], strict=True):
+                about.setdefault(name.lower().rstrip(":"), value)
     return about
