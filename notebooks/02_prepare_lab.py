@@ -53,7 +53,8 @@ profile = "accepted"  # 'accepted', 'quick' or 'full': read, or recompute
 # %% tags=["hide-input"]
 check_values("02_prepare_lab", globals())
 if profile == "accepted":
-    asked = [Options(name, profile=profile) for name in study.STUDY.datasets]
+    names = dict.fromkeys((*study.STUDY.datasets, dataset))
+    asked = [Options(name, data_dir, profile=profile) for name in names]
 else:
     asked = [own.with_tables(Options(dataset, data_dir, seed, profile))]
 scores = {options.name: runner.table(study.STUDY, options) for options in asked}

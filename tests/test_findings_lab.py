@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from sportsml_lite import studies
+from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import compare
 from sportsml_lite.findings import lab
 from sportsml_lite.studies import teacher as study
@@ -44,6 +45,14 @@ def test_accepted_shows_every_data_set_and_other_profiles_the_one_asked_for(aske
     lab.read(study.STUDY, study.judge, "actes", "", 3, "quick", {"k": 2})
     lab.read(study.STUDY, study.judge, "actes", "", 3, "full")
     assert asked == [("actes", 3, {"k": 2}, 1), ("actes", 3, {}, 2)]
+
+
+@pytest.mark.parametrize(("dataset", "data_dir"), [("./mine", ""), ("swimming", "./mine")])
+def test_accepted_tables_know_no_folder_of_the_reader(dataset, data_dir):
+    with pytest.raises(UserError, match=r"mine: profile = 'accepted'.*choose 'quick' or 'full'"):
+        lab.read(study.STUDY, study.judge, dataset, data_dir, 0, "accepted")
+    with pytest.raises(UserError, match="runners"):
+        lab.read(study.STUDY, study.judge, "runners", "", 0, "accepted")
 
 
 def test_questions_harmed_and_sizes_are_those_of_the_tables(asked):

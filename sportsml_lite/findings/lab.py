@@ -91,7 +91,8 @@ def read(
     ------
     UserError as :func:`sportsml_lite.studies.runner.table` does
     """
-    names = study.datasets if profile == "accepted" else (dataset,)
+    # What is asked for is looked for too: a folder, or a set without a table, is refused by name.
+    names = dict.fromkeys((*study.datasets, dataset)) if profile == "accepted" else (dataset,)
     # A window's length of 0 is the data set's own, as if it were not given.
     given = {n: v for n, v in (settings or {}).items() if v or n not in WINDOW}
     options = [Options(name, data_dir, seed, profile, given) for name in names]
