@@ -138,7 +138,11 @@ def existing(folder: Path | str, file: str, data_set: str) -> Path:
 
 
 def read_csv(
-    path: Path, numbers: Sequence[str], texts: Sequence[str], dropped: Dropped
+    path: Path,
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    dropped: Dropped,
+    separator: str = ",",
 ) -> pd.DataFrame:
     """Read named columns of a CSV file; further columns are ignored, blank rows dropped.
 
@@ -148,6 +152,7 @@ def read_csv(
     numbers : columns that hold numbers (float64; an empty cell or ±inf is NaN)
     texts : columns that hold text
     dropped : counts the blank rows
+    separator : between the cells of a line
 
     Returns
     -------
@@ -159,6 +164,7 @@ def read_csv(
     """
     wanted = [*numbers, *texts]
     form = {"encoding": "utf-8-sig", "skipinitialspace": True, "skip_blank_lines": False}
+    form["sep"] = separator
     try:
         there = [name for name in pd.read_csv(path, nrows=0, **form) if name.strip() in wanted]
         kinds = {name: "str" for name in there if name.strip() in texts}
@@ -168,14 +174,21 @@ def read_csv(
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: no readable CSV file ({error}); download it again") from None
     frame = frame.rename(columns=str.strip)
-    _refuse_absent(frame, wanted, path)
+    _refuse_absent(frame, wanted, path, separator)
     frame.index += 2  # line 1 is the header
     frame = dropped.keep(frame, frame.notna().any(axis=1), "blank rows")
     return frame[wanted].assign(**{name: _numbers(frame[name], path) for name in numbers})
 
 
-def _refuse_absent(frame: pd.DataFrame, wanted: Sequence[str], path: Path) -> None:
+def _refuse_absent(
+    frame: pd.DataFrame, wanted: Sequence[str], path: Path, separator: str = ""
+) -> None:
     absent = [name for name in wanted if name not in frame]
+    if absent and separator and frame.shape[1] == 0:
+        raise UserError(
+            f"{path}: column {absent[0]!r} is missing; is this the original file, its columns "
+            f"separated by {separator!r}?"
+        )
     if absent:
         raise UserError(f"{path}: column {absent[0]!r} is missing; is this the original file?")
 

@@ -197,7 +197,11 @@ def _ridden(root: Path, dropped: Dropped) -> pd.DataFrame:
     """The interval sessions as the study sums them up, in order."""
     path = dataset.existing(root, "sessions-data.xlsx", "intervals")
     each = {name: [f"{name}.{bout}" for bout in BOUTS] for name in ("watt", "hr", "vo2", "la")}
-    numbers = ["session.rpe", "feeling.legs", *sum(each.values(), [])]
+    numbers = [
+        "session.rpe",
+        "feeling.legs",
+        *(column for columns in each.values() for column in columns),
+    ]
     keys = ["id", "period", "session"]
     raw = dataset.read_sheet(path, numbers, ["design"], ["date"], keys)
     dataset.refuse_unknown(path, raw["period"].astype("str"), [*map(str, PERIODS)])
@@ -208,7 +212,8 @@ def _ridden(root: Path, dropped: Dropped) -> pd.DataFrame:
         zero = raw[columns] <= 0
         dropped.count(f"{name} of 0 or less in a session (set to missing)", zero.to_numpy().sum())
         raw[columns] = raw[columns].mask(zero)
-    dropped.count("sessions that were not ridden (kept)", raw[each["watt"]].isna().all(axis=1).sum())
+    rested = raw[each["watt"]].isna().all(axis=1)
+    dropped.count("sessions that were not ridden (kept)", rested.sum())
     return raw.assign(
         session_id=_name(raw),
         start=_dates(raw, ["period", "session"], dropped, "dates of sessions"),
