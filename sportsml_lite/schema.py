@@ -28,6 +28,7 @@ class Column:
     high: float | None = None
     required: bool = True
     nullable: bool = True
+    choices: tuple[str, ...] = ()  # of a text; empty: any
 
 
 def _key(name: str, meaning: str) -> Column:
@@ -86,6 +87,33 @@ STREAMS = (
     Column("label", "str", "", "label of the second", required=False),
 )
 
+# What a laboratory measured on a test day; each name is an outcome of the table of tests.
+OUTCOMES = (
+    Column("vo2max_ml_min", "float64", "mL/min", "maximal oxygen uptake", 500, 9000),
+    Column("vo2max_ml_kg_min", "float64", "mL/kg/min", "maximal oxygen uptake", 10, 100),
+    Column("power_max_w", "float64", "W", "highest power of an incremental test", 50, 900),
+    Column("power_4mmol_w", "float64", "W", "power at 4 mmol/L blood lactate", 30, 700),
+    Column("power_15min_w", "float64", "W", "mean power of a 15-min trial", 30, 700),
+    Column("power_40min_w", "float64", "W", "mean power of a 40-min trial", 30, 700),
+    Column("mass_kg", "float64", "kg", "body mass", 15, 250),
+    Column("hb_mass_g", "float64", "g", "mass of haemoglobin", 200, 2500),
+)
+
+TESTS = (
+    _key("athlete_id", "athlete"),
+    Column("test", "int64", "", "test of the athlete, 1 is the first", 1, nullable=False),
+    Column("date", TIME, "UTC", "day of the test; missing where the file has no date"),
+    Column(
+        "outcome",
+        "str",
+        "",
+        "what was measured",
+        nullable=False,
+        choices=tuple(column.name for column in OUTCOMES),
+    ),
+    Column("value", "float64", "", "the measured value, in the unit of its outcome's name"),
+)
+
 # The table of every experiment: a row is one athlete under one arm, fold and seed. Settings
 # of an arm (k, alpha, ...) are further columns, NaN where it has none.
 SCORES = (
@@ -103,7 +131,14 @@ SCORES = (
     Column("n", "float64", "", "windows or sessions behind it", 0),
 )
 
-TABLES = {"athletes": ATHLETES, "sessions": SESSIONS, "streams": STREAMS, "scores": SCORES}
+TABLES = {
+    "athletes": ATHLETES,
+    "sessions": SESSIONS,
+    "streams": STREAMS,
+    "outcomes": OUTCOMES,
+    "tests": TESTS,
+    "scores": SCORES,
+}
 
 
 def columns(table: str) -> dict[str, Column]:
@@ -180,6 +215,8 @@ def problems(frame: pd.DataFrame, table: str, where: str) -> list[str]:
             limits.append(pa.Check.ge(c.low))
         if c.high is not None:
             limits.append(pa.Check.le(c.high))
+        if c.choices:
+            limits.append(pa.Check.isin(c.choices))
         checks[name] = pa.Column(
             c.dtype, limits, nullable=c.nullable, required=c.required, unique=False
         )
@@ -206,6 +243,9 @@ def _explain(case: pd.Series, more: int, kind: str, table: str, where: str) -> s
         return f"{where}: column {column!r} holds {case['failure_case']}, expected {c.dtype}"
     if case["check"] == "not_nullable":
         return f"{where}{row}: column {column!r} is empty; every row needs it ({c.meaning}){others}"
+    if c.choices:
+        known_ones = ", ".join(c.choices)
+        return f"{where}{row}: {column} = {case['failure_case']!r} is none of {known_ones}{others}"
     span = (
         f"{'-∞' if c.low is None else f'{c.low:g}'} to {'∞' if c.high is None else f'{c.high:g}'}"
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ import pandas as pd
 from sportsml_lite import schema
 from sportsml_lite.collect.fetch import SIMULATED
 from sportsml_lite.errors import UserError
+
+MAX_BYTES = 500_000_000  # no workbook of a study unpacks to more
 
 
 def empty(table: str) -> pd.DataFrame:
@@ -29,6 +33,9 @@ class DataSet:
     name : data set, or the reader's folder
     athletes, sessions, streams : tables of the contract (:mod:`sportsml_lite.schema`)
     days : a row an athlete-day (diary data); columns differ by data set
+    tests : table of the contract, a row a laboratory measurement
+    periods : a row an athlete and a period, which lies between test p and test p + 1: what was done
+        in it; columns differ by data set
     motion : a row a sample of an inertial sensor at its own rate
     dropped : ``reason`` and ``rows``: what was left out, or set to missing, and how often
     """
@@ -38,6 +45,8 @@ class DataSet:
     sessions: pd.DataFrame = field(default_factory=lambda: empty("sessions"))
     streams: pd.DataFrame = field(default_factory=lambda: empty("streams"))
     days: pd.DataFrame = field(default_factory=pd.DataFrame)
+    tests: pd.DataFrame = field(default_factory=lambda: empty("tests"))
+    periods: pd.DataFrame = field(default_factory=pd.DataFrame)
     motion: pd.DataFrame = field(default_factory=pd.DataFrame)
     dropped: pd.DataFrame = field(default_factory=lambda: Dropped().table())
 
@@ -92,13 +101,16 @@ def told(name: str, people: int, dropped: pd.DataFrame) -> str:
 def summary(data: DataSet) -> pd.DataFrame:
     """The data sheet's table: ``what`` and ``count``, computed from what was loaded."""
     rows: list[tuple[str, int]] = []
-    for name in ("athletes", "sessions", "streams", "days", "motion"):
+    for name in ("athletes", "sessions", "streams", "days", "tests", "periods", "motion"):
         frame = getattr(data, name)
         if len(frame):
             rows.append((f"{name}: rows", len(frame)))
             counted = ("hr_bpm", "rpe", "hr_mean_bpm", "distance_m", "steps")
             some = [column for column in counted if column in frame and frame[column].notna().any()]
             rows += [(f"{name}: rows with {column}", frame[column].count()) for column in some]
+            if name == "tests":
+                counts = frame.groupby("outcome", sort=False)["value"].count()
+                rows += [(f"tests: values of {outcome}", n) for outcome, n in counts.items()]
             if "label" in frame:
                 counts = frame["label"].value_counts(sort=False)
                 rows += [(f"{name}: label {label}", n) for label, n in counts.items()]
@@ -126,7 +138,11 @@ def existing(folder: Path | str, file: str, data_set: str) -> Path:
 
 
 def read_csv(
-    path: Path, numbers: Sequence[str], texts: Sequence[str], dropped: Dropped
+    path: Path,
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    dropped: Dropped,
+    separator: str = ",",
 ) -> pd.DataFrame:
     """Read named columns of a CSV file; further columns are ignored, blank rows dropped.
 
@@ -136,6 +152,7 @@ def read_csv(
     numbers : columns that hold numbers (float64; an empty cell or ±inf is NaN)
     texts : columns that hold text
     dropped : counts the blank rows
+    separator : between the cells of a line
 
     Returns
     -------
@@ -147,6 +164,7 @@ def read_csv(
     """
     wanted = [*numbers, *texts]
     form = {"encoding": "utf-8-sig", "skipinitialspace": True, "skip_blank_lines": False}
+    form["sep"] = separator
     try:
         there = [name for name in pd.read_csv(path, nrows=0, **form) if name.strip() in wanted]
         kinds = {name: "str" for name in there if name.strip() in texts}
@@ -156,12 +174,142 @@ def read_csv(
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: no readable CSV file ({error}); download it again") from None
     frame = frame.rename(columns=str.strip)
-    absent = [name for name in wanted if name not in frame]
-    if absent:
-        raise UserError(f"{path}: column {absent[0]!r} is missing; is this the original file?")
+    _refuse_absent(frame, wanted, path, separator)
     frame.index += 2  # line 1 is the header
     frame = dropped.keep(frame, frame.notna().any(axis=1), "blank rows")
     return frame[wanted].assign(**{name: _numbers(frame[name], path) for name in numbers})
+
+
+def _refuse_absent(
+    frame: pd.DataFrame, wanted: Sequence[str], path: Path, separator: str = ""
+) -> None:
+    absent = [name for name in wanted if name not in frame]
+    if absent and separator and frame.shape[1] == 0:
+        raise UserError(
+            f"{path}: column {absent[0]!r} is missing; is this the original file, its columns "
+            f"separated by {separator!r}?"
+        )
+    if absent:
+        raise UserError(f"{path}: column {absent[0]!r} is missing; is this the original file?")
+
+
+def read_workbook(path: Path, **how) -> pd.DataFrame:
+    """The first sheet of an Excel workbook, as :func:`pandas.read_excel` gives it.
+
+    Raises
+    ------
+    UserError for a file that is no workbook, or one that unpacks to more than a table holds
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > MAX_BYTES:
+            raise ValueError(f"it unpacks to {unpacked:,} bytes")
+        # calamine reads seven times as fast as openpyxl, and does not warn of what Excel adds.
+        return pd.read_excel(path, engine="calamine", **how)
+    except Exception as error:  # a cut-off or foreign file makes the reader raise anything
+        reason = str(error) or type(error).__name__
+        raise UserError(f"{path}: no readable workbook ({reason}); download it again") from None
+
+
+def read_sheet(
+    path: Path,
+    numbers: Sequence[str],
+    texts: Sequence[str] = (),
+    dates: Sequence[str] = (),
+    keys: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Read named columns of a workbook's first sheet; further columns are ignored.
+
+    Parameters
+    ----------
+    path : workbook with a header row; ``na`` is missing
+    numbers : columns that hold numbers (float64)
+    texts : columns that hold text, or times of day
+    dates : columns that hold dates (UTC)
+    keys : whole numbers that no row may lack
+
+    Returns
+    -------
+    DataFrame indexed by row of the sheet, so that a later error can name it
+
+    Raises
+    ------
+    UserError naming file, row and column
+    """
+    frame = read_workbook(path, na_values=["na"]).rename(columns=lambda name: str(name).strip())
+    _refuse_absent(frame, [*keys, *numbers, *texts, *dates], path)
+    frame.index = pd.RangeIndex(2, len(frame) + 2, name="row")  # row 1 is the header
+    frame = frame[[*keys, *numbers, *texts, *dates]].dropna(how="all")
+    out = {name: _numbers(_as_text(frame[name]), path) for name in [*keys, *numbers]}
+    for name in keys:
+        refuse(path, ~(out[name] % 1 == 0), f"{name} is missing or no whole number; correct it")
+        out[name] = out[name].astype("int64")
+    out |= {name: frame[name].astype("str").str.strip() for name in texts}
+    out |= {name: _dates(frame[name], path) for name in dates}
+    return pd.DataFrame(out, index=frame.index)
+
+
+def _as_text(cells: pd.Series) -> pd.Series:
+    """Numbers as they are; mixed cells as text, or a date among them would pass for a number."""
+    numeric = pd.api.types.is_numeric_dtype(cells) and cells.dtype != bool
+    return cells if numeric else cells.astype("str")
+
+
+def _dates(cells: pd.Series, path: Path) -> pd.Series:
+    dated = cells.map(lambda cell: isinstance(cell, date))  # a datetime is a date, too
+    wrong = cells.notna() & ~dated
+    refuse(path, wrong, lambda row: f"{cells.name} = {cells[row]!r} is no date; correct it")
+    return pd.to_datetime(cells.where(dated, pd.NaT), utc=True).astype(schema.TIME)
+
+
+def refuse(path: Path, wrong: pd.Series, problem: str | Callable[[int], str]) -> None:
+    """Refuse a file for the first of its rows that is ``wrong``.
+
+    Parameters
+    ----------
+    path : the file
+    wrong : (N,) bool, whose index is the row (or line) of the file
+    problem : what is wrong there and what to do, or what says it of a row
+
+    Raises
+    ------
+    UserError naming file and row, and how many more there are
+    """
+    if wrong.any():
+        row, more, kind = wrong.idxmax(), int(wrong.sum()) - 1, wrong.index.name or "line"
+        said = problem if isinstance(problem, str) else problem(row)
+        others = f" ({more} more such {kind}{'s' * (more > 1)})" if more else ""
+        raise UserError(f"{path}, {kind} {row}: {said}{others}")
+
+
+def refuse_twice(path: Path, frame: pd.DataFrame, keys: Sequence[str]) -> None:
+    """Refuse a file in which two rows have the same keys.
+
+    Raises
+    ------
+    UserError naming file, row and keys
+    """
+
+    def say(row: int) -> str:
+        return f"{', '.join(f'{key} {frame.loc[row, key]}' for key in keys)} stands twice; keep one"
+
+    refuse(path, frame.duplicated(list(keys)), say)
+
+
+def refuse_unknown(path: Path, cells: pd.Series, known: Sequence[str]) -> None:
+    """Refuse a file in which a text is none of a closed set.
+
+    Raises
+    ------
+    UserError naming file, row, column and what is known
+    """
+    choices = ", ".join(known)
+    refuse(
+        path,
+        ~cells.isin(list(known)),
+        lambda row: f"{cells.name} = {cells[row]!r} is none of {choices}; correct it",
+    )
 
 
 def _numbers(cells: pd.Series, path: Path) -> pd.Series:
@@ -169,11 +317,8 @@ def _numbers(cells: pd.Series, path: Path) -> pd.Series:
     wrong = values.isna() & cells.notna()
     wrong &= wrong.any() and (cells.astype("str").str.strip() != "")
     if wrong.any():
-        line = wrong.idxmax()
-        raise UserError(
-            f"{path}, line {line}: {cells.name} = {cells[line]!r} is no number; "
-            "correct it or leave it empty"
-        )
+        advice = "is no number; correct it or leave it empty"
+        refuse(path, wrong, lambda row: f"{cells.name} = {cells[row]!r} {advice}")
     return values.where(np.isfinite(values))
 
 
@@ -194,3 +339,18 @@ def athletes(ids: Sequence[str], known: Mapping[str, Mapping] | None = None) -> 
     known = known or {}
     rows = [{"athlete_id": name, **known.get(name, {})} for name in ids]
     return schema.conform(pd.DataFrame(rows), "athletes")
+
+
+def tests(wide: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
+    """Tests table from a table with a row a test day and a column an outcome.
+
+    Parameters
+    ----------
+    wide : ``athlete_id``, ``test``, any of ``schema.OUTCOMES``, and what else belongs to the day
+    dropped : counts the values out of their outcome's range, which become missing
+    """
+    outcomes = [name for name in schema.columns("outcomes") if name in wide]
+    about = [name for name in wide if name not in outcomes]
+    long = plausible(wide, "outcomes", dropped).melt(about, outcomes, "outcome", "value")
+    order = ["athlete_id", "test"]
+    return schema.conform(long.sort_values(order, kind="stable", ignore_index=True), "tests")

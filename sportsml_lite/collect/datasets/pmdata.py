@@ -78,11 +78,7 @@ def _overview(root: Path) -> dict[str, dict]:
     path = root / "participant-overview.xlsx"
     if not path.is_file():
         return {}
-    try:
-        sheet = pd.read_excel(path, header=None, dtype="object")
-    except Exception as error:  # a cut-off or foreign file makes openpyxl raise anything
-        reason = str(error) or type(error).__name__
-        raise UserError(f"{path}: no readable workbook ({reason}); download it again") from None
+    sheet = dataset.read_workbook(path, header=None, dtype="object")
     text = sheet.map(lambda cell: str(cell).strip().lower())
     heads = text.index[(text == "participant id").any(axis=1)]
     if heads.empty:

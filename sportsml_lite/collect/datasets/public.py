@@ -7,10 +7,13 @@ from dataclasses import replace
 from sportsml_lite.collect import fetch
 from sportsml_lite.collect.datasets.actes import load_actes
 from sportsml_lite.collect.datasets.dataset import DataSet, folder_name, summary
+from sportsml_lite.collect.datasets.intervals import load_intervals
 from sportsml_lite.collect.datasets.own_tables import load_tables
 from sportsml_lite.collect.datasets.pmdata import clock_check, load_pmdata
 from sportsml_lite.collect.datasets.runners import load_runners
+from sportsml_lite.collect.datasets.strava_runners import load_strava_runners
 from sportsml_lite.collect.datasets.swimming import load_swimming
+from sportsml_lite.collect.datasets.sylta import load_sylta
 from sportsml_lite.errors import UserError
 
 __all__ = [
@@ -19,9 +22,12 @@ __all__ = [
     "clock_check",
     "load",
     "load_actes",
+    "load_intervals",
     "load_pmdata",
     "load_runners",
+    "load_strava_runners",
     "load_swimming",
+    "load_sylta",
     "load_tables",
     "summary",
 ]
@@ -31,6 +37,9 @@ LOADERS = {
     "actes": load_actes,
     "swimming": load_swimming,
     "runners": load_runners,
+    "intervals": load_intervals,
+    "sylta2016": load_sylta,
+    "strava_runners": load_strava_runners,
 }
 
 
@@ -41,7 +50,7 @@ def load(name: str, data_dir: str = "") -> DataSet:
 
     Parameters
     ----------
-    name : ``'pmdata'``, ``'actes'``, ``'swimming'``, ``'runners'``, or a folder
+    name : one of :data:`LOADERS`, or a folder
     data_dir : folder that holds it; empty: see :func:`sportsml_lite.collect.fetch.locate`
 
     Raises
