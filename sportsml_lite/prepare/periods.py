@@ -79,7 +79,7 @@ def period_table(
     )
     level = level.reindex(columns=range(int(level.columns.min()), int(level.columns.max()) + 1))
     change = 100 * (level.shift(-1, axis=1) / level - 1)
-    rows = change.stack().rename("change").reset_index()
+    rows = change.stack().dropna().rename("change").reset_index()
     if not len(rows):
         raise UserError(f"tests: nobody has {outcome!r} in two tests in a row; nothing to predict")
     rows = rows.rename(columns={"test": "period"})

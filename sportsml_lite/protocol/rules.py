@@ -64,6 +64,7 @@ MARGINS = {
         Margin("effect", "0-5", "lower", 0.03, 0.10, "a tenth, a third of the session noise"),
         Margin("rpe", "CR10", "lower", 0.10, 0.25, "people answer in whole or half points"),
         Margin("srpe", "CR10 min", "lower", 5.0, 15.0, "a minute, three minutes at CR10 5"),
+        Margin("change", "%", "lower", 0.20, 0.50, "a tenth, a fourth of what tests err by"),
         Margin("hr_bpm", "bpm", "lower", 0.5, 1.0, "half, once the resolution of a watch"),
     )
 }

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -26,9 +26,12 @@ import pandas as pd
 from sportsml_lite import evaluate, prepare, protocol
 from sportsml_lite.baselines.sessions import STRENGTHS, fit_baseline
 from sportsml_lite.collect.datasets import public
+from sportsml_lite.collect.datasets.dataset import DataSet, told
+from sportsml_lite.errors import UserError
 from sportsml_lite.models import MLP
 from sportsml_lite.prepare.features import Table
-from sportsml_lite.prepare.periods import KINDS, Periods, only
+from sportsml_lite.prepare.load import EDWARDS
+from sportsml_lite.prepare.periods import KINDS, Periods, only, period_table
 from sportsml_lite.protocol import Split
 from sportsml_lite.studies.runner import Options, Study
 from sportsml_lite.training import TrainConfig, examples, fit_many, predict_values
@@ -38,6 +41,8 @@ METRICS = ("rmse", "mse", "mae")
 MEASURED = "measured"  # arm of the rows that describe the tests, and no model
 CONFIG = TrainConfig()  # AdamW at 0.001, batches of 32, patience of 20 epochs
 TUNING = TrainConfig(rate=1e-4)  # of a network that has learned elsewhere before
+SPEED = "speed_145_mps"
+AT_BPM, REST_BPM, MONTH_D = 145.0, 60.0, 28  # of the runners' proxy (assumptions)
 INNER = 10  # groups of training people among which a ridge's penalty is chosen
 PRETRAINING = 4000  # simulated athletes that a network learns from first
 
@@ -92,14 +97,111 @@ TITLES = {
 class Data:
     """Periods by outcome.
 
-    periods : outcome → periods; true : by session of the tables, the change without the error of
-    the tests, where athletes are simulated; shared : features that simulated athletes have too
+    Attributes
+    ----------
+    periods : outcome → periods
+    true : by session of the tables, the change without the error of the tests, where athletes are
+        simulated; None where they are real
+    told : whose they are, and what was left out
     """
 
     periods: Mapping[str, Periods]
     true: pd.Series | None = None
     told: str = ""
-    group: Mapping[str, str] = field(default_factory=dict)
+
+
+OUTCOMES = {  # by data set, the first one first on every page
+    "intervals": ("vo2max_ml_min", "power_max_w", "power_4mmol_w", "power_15min_w", "power_40min_w"),
+    "sylta2016": ("vo2max_ml_min", "power_max_w", "power_4mmol_w"),
+    "strava_runners": (SPEED,),
+    "simulated": ("vo2max_ml_kg_min",),
+}
+
+
+def load(options: Options) -> Data:
+    """Tests and the training between them, of one of :data:`OUTCOMES`.
+
+    Raises
+    ------
+    UserError for a data set without such tests
+    """
+    if options.simulated and options.dataset == "simulated":
+        return simulated(options)
+    if options.dataset not in OUTCOMES:
+        raise UserError(
+            f"{options.name} holds no tests before and after weeks of training; take one of "
+            f"{', '.join(OUTCOMES)}"
+        )
+    found = public.load(options.dataset, options.data_dir)
+    tests, periods, laboratory = found.tests, found.periods, ()
+    if options.dataset == "strava_runners":
+        tests, periods = months(found.sessions)
+    if len(found.streams):
+        own = bouts(found)
+        laboratory = ("vo2max_90_min",)
+        periods = periods.merge(own, on=["athlete_id", "period"], how="left")
+    made = {
+        outcome: period_table(tests, periods, found.athletes, outcome, laboratory)
+        for outcome in OUTCOMES[options.dataset]
+    }
+    return Data(made, told=told(found.name, len(found.athletes), found.dropped))
+
+
+def bouts(found: DataSet) -> pd.DataFrame:
+    """What straps and a laboratory saw of the interval sessions, a row an athlete and period.
+
+    ``edwards`` is the load by heart rate (Edwards' zones), ``hr_90_min`` and ``vo2max_90_min`` are
+    minutes above 90 % of maximal heart rate, and of the maximal oxygen uptake of the test before.
+    """
+    sessions = found.sessions.set_index("session_id")
+    streams = found.streams.copy()
+    streams["athlete_id"] = streams["session_id"].map(sessions["athlete_id"])
+    streams["period"] = streams["session_id"].map(sessions["period"]).astype(int)
+    top = found.athletes.set_index("athlete_id")["hr_max_bpm"]
+    share = streams["hr_bpm"] / streams["athlete_id"].map(top)
+    level = found.tests[found.tests["outcome"] == "vo2max_ml_kg_min"]
+    level = level.set_index(["athlete_id", "test"])["value"].rename("level")
+    streams = streams.join(level, on=["athlete_id", "period"])
+    minutes = pd.Series(prepare.seconds(streams) / 60, streams.index)
+    weight = (share.to_numpy()[:, None] >= np.array(EDWARDS)).sum(axis=1)
+    known = share.notna()
+    streams["edwards"] = (minutes * weight).where(known)
+    streams["hr_90_min"] = (minutes * (share >= 0.9)).where(known)
+    above = streams["vo2_ml_kg_min"] >= 0.9 * streams["level"]
+    streams["vo2max_90_min"] = (minutes * above).where(streams["level"].notna())
+    columns = ["edwards", "hr_90_min", "vo2max_90_min"]
+    return streams.groupby(["athlete_id", "period"])[columns].sum(min_count=1).reset_index()
+
+
+def months(sessions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A proxy of fitness where nothing was tested, and the running, of each 28 days.
+
+    The proxy is the median of the runs' speed at :data:`AT_BPM`, if a heartbeat above an assumed
+    :data:`REST_BPM` were worth the same at every speed. Runs of 20 minutes or more with a mean heart
+    rate from 120 to 175 count, and a month needs three of them.
+
+    Returns
+    -------
+    tests and periods: the proxy of the month before stands before the month's running
+    """
+    first = sessions.groupby("athlete_id")["start"].transform("min")
+    own = sessions.assign(month=(sessions["start"] - first).dt.days // MONTH_D + 1)
+    fit = own[(own["duration_s"] >= 1200) & own["hr_mean_bpm"].between(120, 175)]
+    speed = fit["speed_mean_mps"] * (AT_BPM - REST_BPM) / (fit["hr_mean_bpm"] - REST_BPM)
+    grouped = speed.groupby([fit["athlete_id"], fit["month"]])
+    value = grouped.median().where(grouped.count() >= 3).dropna().rename("value").reset_index()
+    tests = value.rename(columns={"month": "test"}).assign(outcome=SPEED)
+    share = ((own["hr_mean_bpm"] - REST_BPM) / (AT_BPM - REST_BPM)).clip(0)
+    hours = own["duration_s"] / 3600
+    own = own.assign(hours=hours, runs=1.0, climb_m=own["elevation_gain_m"], longest_h=hours,
+                     beats=60 * hours * share)  # fmt: skip
+    # No distance: beside the hours it would tell the speed, and so the proxy itself.
+    sums = dict.fromkeys(("hours", "runs", "climb_m", "beats"), "sum")
+    done = own.groupby(["athlete_id", "month"]).agg(sums | {"longest_h": "max"}).reset_index()
+    done["period"] = done["month"] - 1
+    before = done[["athlete_id", "month", *sums]].rename(columns={"month": "period"})
+    done = done.merge(before, on=["athlete_id", "period"], how="left", suffixes=("", "_before"))
+    return tests, done.drop(columns="month")
 
 
 def splits(data: Data, partition: int) -> list[Split]:
