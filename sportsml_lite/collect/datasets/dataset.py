@@ -241,6 +241,8 @@ def read_sheet(
     _refuse_absent(frame, [*keys, *numbers, *texts, *dates], path)
     frame.index = pd.RangeIndex(2, len(frame) + 2, name="row")  # row 1 is the header
     frame = frame[[*keys, *numbers, *texts, *dates]].dropna(how="all")
+    if frame.empty:
+        raise UserError(f"{path}: holds no rows; is this the original file?")
     out = {name: _numbers(_as_text(frame[name]), path) for name in [*keys, *numbers]}
     for name in keys:
         refuse(path, ~(out[name] % 1 == 0), f"{name} is missing or no whole number; correct it")

@@ -273,7 +273,7 @@ def _rows(root: Path, ridden: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
 def _file(path: Path) -> pd.DataFrame:
     keys = ["id", "period", "session", "bout"]
     raw = dataset.read_sheet(path, ["vo2", "vo2.kg", "hr"], ["time"], keys=keys)
-    dataset.refuse(path, raw["id"] != raw["id"].iloc[0], "has another rider's id; give each a file")
+    dataset.refuse(path, raw["id"] != raw["id"].min(), "has another rider's id; give each a file")
     # A clock that was meant as minutes and seconds was stored as hours and minutes.
     clock = pd.to_timedelta(raw["time"].str[-8:], errors="coerce").dt.total_seconds() / 60
     bad = clock.isna() | (clock % STEP_S != 0)
@@ -290,6 +290,8 @@ def _no_rows() -> pd.DataFrame:
 
 def _streams(rows: pd.DataFrame, mass_kg: pd.Series, dropped: Dropped) -> pd.DataFrame:
     """Streams table: bouts end to end, uptake by the mass of the test that opened the period."""
+    if rows.empty:
+        return dataset.empty("streams")
     ends = rows.groupby(["session_id", "bout"])["bout_s"].max()
     begins = (ends.groupby("session_id").cumsum() - ends).rename("begin_s")
     rows = rows.join(begins, on=["session_id", "bout"])
