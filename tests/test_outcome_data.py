@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sportsml_lite import schema
-from sportsml_lite.collect.datasets import dataset, public, sylta
+from sportsml_lite.collect.datasets import dataset, public, sylta, workbook
 from sportsml_lite.errors import UserError
 
 BOUT = [f"00:{10 * row:02d}:00" for row in range(1, 4)]  # what the files write for 10, 20, 30 s
@@ -287,9 +287,9 @@ def test_a_workbook_that_unpacks_to_too_much_is_not_opened(tmp_path, monkeypatch
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b"0" * 10_000)
-    monkeypatch.setattr(dataset, "MAX_BYTES", 9_999)
+    monkeypatch.setattr(workbook, "MAX_BYTES", 9_999)
     with pytest.raises(UserError, match="unpacks to 10,000 bytes"):
-        dataset.read_workbook(path)
+        workbook.read_workbook(path)
 
 
 # --- Sylta ---------------------------------------------------------------------------------------
