@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,6 @@ import pandas as pd
 from sportsml_lite import schema
 from sportsml_lite.collect.fetch import SIMULATED
 from sportsml_lite.errors import UserError
-
-MAX_BYTES = 500_000_000  # no workbook of a study unpacks to more
 
 
 def empty(table: str) -> pd.DataFrame:
@@ -174,15 +170,21 @@ def read_csv(
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: no readable CSV file ({error}); download it again") from None
     frame = frame.rename(columns=str.strip)
-    _refuse_absent(frame, wanted, path, separator)
+    refuse_absent(frame, wanted, path, separator)
     frame.index += 2  # line 1 is the header
     frame = dropped.keep(frame, frame.notna().any(axis=1), "blank rows")
-    return frame[wanted].assign(**{name: _numbers(frame[name], path) for name in numbers})
+    return frame[wanted].assign(**{name: as_numbers(frame[name], path) for name in numbers})
 
 
-def _refuse_absent(
+def refuse_absent(
     frame: pd.DataFrame, wanted: Sequence[str], path: Path, separator: str = ""
 ) -> None:
+    """Refuse a file that lacks one of the ``wanted`` columns.
+
+    Raises
+    ------
+    UserError naming file and column, and the separator where it may be another
+    """
     absent = [name for name in wanted if name not in frame]
     if absent and separator and frame.shape[1] == 0:
         raise UserError(
@@ -191,76 +193,6 @@ def _refuse_absent(
         )
     if absent:
         raise UserError(f"{path}: column {absent[0]!r} is missing; is this the original file?")
-
-
-def read_workbook(path: Path, **how) -> pd.DataFrame:
-    """The first sheet of an Excel workbook, as :func:`pandas.read_excel` gives it.
-
-    Raises
-    ------
-    UserError for a file that is no workbook, or one that unpacks to more than a table holds
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > MAX_BYTES:
-            raise ValueError(f"it unpacks to {unpacked:,} bytes")
-        # calamine reads seven times as fast as openpyxl, and does not warn of what Excel adds.
-        return pd.read_excel(path, engine="calamine", **how)
-    except Exception as error:  # a cut-off or foreign file makes the reader raise anything
-        reason = str(error) or type(error).__name__
-        raise UserError(f"{path}: no readable workbook ({reason}); download it again") from None
-
-
-def read_sheet(
-    path: Path,
-    numbers: Sequence[str],
-    texts: Sequence[str] = (),
-    dates: Sequence[str] = (),
-    keys: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Read named columns of a workbook's first sheet; further columns are ignored.
-
-    Parameters
-    ----------
-    path : workbook with a header row; ``na`` is missing
-    numbers : columns that hold numbers (float64)
-    texts : columns that hold text, or times of day
-    dates : columns that hold dates (UTC)
-    keys : whole numbers that no row may lack
-
-    Returns
-    -------
-    DataFrame indexed by row of the sheet, so that a later error can name it
-
-    Raises
-    ------
-    UserError naming file, row and column
-    """
-    frame = read_workbook(path, na_values=["na"]).rename(columns=lambda name: str(name).strip())
-    _refuse_absent(frame, [*keys, *numbers, *texts, *dates], path)
-    frame.index = pd.RangeIndex(2, len(frame) + 2, name="row")  # row 1 is the header
-    frame = frame[[*keys, *numbers, *texts, *dates]].dropna(how="all")
-    out = {name: _numbers(_as_text(frame[name]), path) for name in [*keys, *numbers]}
-    for name in keys:
-        refuse(path, ~(out[name] % 1 == 0), f"{name} is missing or no whole number; correct it")
-        out[name] = out[name].astype("int64")
-    out |= {name: frame[name].astype("str").str.strip() for name in texts}
-    out |= {name: _dates(frame[name], path) for name in dates}
-    return pd.DataFrame(out, index=frame.index)
-
-
-def _as_text(cells: pd.Series) -> pd.Series:
-    """Numbers as they are; mixed cells as text, or a date among them would pass for a number."""
-    numeric = pd.api.types.is_numeric_dtype(cells) and cells.dtype != bool
-    return cells if numeric else cells.astype("str")
-
-
-def _dates(cells: pd.Series, path: Path) -> pd.Series:
-    dated = cells.map(lambda cell: isinstance(cell, date))  # a datetime is a date, too
-    wrong = cells.notna() & ~dated
-    refuse(path, wrong, lambda row: f"{cells.name} = {cells[row]!r} is no date; correct it")
-    return pd.to_datetime(cells.where(dated, pd.NaT), utc=True).astype(schema.TIME)
 
 
 def refuse(path: Path, wrong: pd.Series, problem: str | Callable[[int], str]) -> None:
@@ -312,7 +244,13 @@ def refuse_unknown(path: Path, cells: pd.Series, known: Sequence[str]) -> None:
     )
 
 
-def _numbers(cells: pd.Series, path: Path) -> pd.Series:
+def as_numbers(cells: pd.Series, path: Path) -> pd.Series:
+    """Cells of a file as float64; empty ones and ±inf are NaN.
+
+    Raises
+    ------
+    UserError naming file, row and column of a cell that is no number
+    """
     values = pd.to_numeric(cells, errors="coerce").astype("float64")
     wrong = values.isna() & cells.notna()
     wrong &= wrong.any() and (cells.astype("str").str.strip() != "")

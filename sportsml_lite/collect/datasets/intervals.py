@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect.datasets import dataset
+from sportsml_lite.collect.datasets import dataset, workbook
 from sportsml_lite.collect.datasets.dataset import DataSet, Dropped
 from sportsml_lite.errors import UserError
 
@@ -114,7 +114,7 @@ def _test_day(
 ) -> pd.DataFrame:
     """A sheet with a row a rider and test; ``athlete_id`` and ``test`` in front."""
     path = dataset.existing(root, file, "intervals")
-    raw = dataset.read_sheet(path, numbers, ["timepoint", *texts], dates, ["id"])
+    raw = workbook.read_sheet(path, numbers, ["timepoint", *texts], dates, ["id"])
     dataset.refuse_unknown(path, raw["timepoint"], tuple(TIMEPOINTS))
     dataset.refuse_twice(path, raw, ["id", "timepoint"])
     if "gender" in raw:
@@ -165,7 +165,7 @@ def _mass(tests: pd.DataFrame) -> pd.Series:
 def _diary(root: Path, dropped: Dropped) -> pd.DataFrame:
     """The training diary, a row a rider and period."""
     path = dataset.existing(root, "diary-data.xlsx", "intervals")
-    raw = dataset.read_sheet(path, list(DIARY), keys=["id", "period"])
+    raw = workbook.read_sheet(path, list(DIARY), keys=["id", "period"])
     dataset.refuse_unknown(path, raw["period"].astype("str"), [*map(str, (*PERIODS, TOTAL))])
     dataset.refuse_twice(path, raw, ["id", "period"])
     raw = dropped.keep(raw, raw["period"] != TOTAL, "diary rows that sum up a rider's periods")
@@ -203,7 +203,7 @@ def _ridden(root: Path, dropped: Dropped) -> pd.DataFrame:
         *(column for columns in each.values() for column in columns),
     ]
     keys = ["id", "period", "session"]
-    raw = dataset.read_sheet(path, numbers, ["design"], ["date"], keys)
+    raw = workbook.read_sheet(path, numbers, ["design"], ["date"], keys)
     dataset.refuse_unknown(path, raw["period"].astype("str"), [*map(str, PERIODS)])
     dataset.refuse_twice(path, raw, keys)
     raw = raw.sort_values(keys)
@@ -272,8 +272,8 @@ def _rows(root: Path, ridden: pd.DataFrame, dropped: Dropped) -> pd.DataFrame:
 
 def _file(path: Path) -> pd.DataFrame:
     keys = ["id", "period", "session", "bout"]
-    raw = dataset.read_sheet(path, ["vo2", "vo2.kg", "hr"], ["time"], keys=keys)
-    dataset.refuse(path, raw["id"] != raw["id"].iloc[0], "has another rider's id; give each a file")
+    raw = workbook.read_sheet(path, ["vo2", "vo2.kg", "hr"], ["time"], keys=keys)
+    dataset.refuse(path, raw["id"] != raw["id"].min(), "has another rider's id; give each a file")
     # A clock that was meant as minutes and seconds was stored as hours and minutes.
     clock = pd.to_timedelta(raw["time"].str[-8:], errors="coerce").dt.total_seconds() / 60
     bad = clock.isna() | (clock % STEP_S != 0)
@@ -290,6 +290,8 @@ def _no_rows() -> pd.DataFrame:
 
 def _streams(rows: pd.DataFrame, mass_kg: pd.Series, dropped: Dropped) -> pd.DataFrame:
     """Streams table: bouts end to end, uptake by the mass of the test that opened the period."""
+    if rows.empty:
+        return dataset.empty("streams")
     ends = rows.groupby(["session_id", "bout"])["bout_s"].max()
     begins = (ends.groupby("session_id").cumsum() - ends).rename("begin_s")
     rows = rows.join(begins, on=["session_id", "bout"])

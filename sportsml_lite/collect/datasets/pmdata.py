@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect.datasets import dataset
+from sportsml_lite.collect.datasets import dataset, workbook
 from sportsml_lite.collect.datasets import pmdata_files as files
 from sportsml_lite.collect.datasets.dataset import DataSet, Dropped
 from sportsml_lite.collect.formats.recording import utc_times
@@ -78,7 +78,7 @@ def _overview(root: Path) -> dict[str, dict]:
     path = root / "participant-overview.xlsx"
     if not path.is_file():
         return {}
-    sheet = dataset.read_workbook(path, header=None, dtype="object")
+    sheet = workbook.read_workbook(path, header=None, dtype="object")
     text = sheet.map(lambda cell: str(cell).strip().lower())
     heads = text.index[(text == "participant id").any(axis=1)]
     if heads.empty:

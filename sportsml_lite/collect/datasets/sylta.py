@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import schema
-from sportsml_lite.collect.datasets import dataset
+from sportsml_lite.collect.datasets import dataset, workbook
 from sportsml_lite.collect.datasets.dataset import DataSet, Dropped
 from sportsml_lite.errors import UserError
 
@@ -64,12 +64,12 @@ def load_sylta(folder: Path | str) -> DataSet:
 
 
 def _sheet(path: Path) -> pd.DataFrame:
-    header = dataset.read_workbook(path, nrows=0)
+    header = workbook.read_workbook(path, nrows=0)
     loads = [str(name) for name in header if LOAD.fullmatch(str(name))]
     if len(loads) < 2:
         raise UserError(f"{path}: column 'lac.125' or its like is missing; is this the original?")
     texts = ["group", "timepoint", "comment"]
-    raw = dataset.read_sheet(path, [*OUTCOMES, *ABOUT, *loads], texts, keys=["subject"])
+    raw = workbook.read_sheet(path, [*OUTCOMES, *ABOUT, *loads], texts, keys=["subject"])
     dataset.refuse_unknown(path, raw["timepoint"], tuple(TIMEPOINTS))
     dataset.refuse_unknown(path, raw["group"], tuple(INTERVALS))
     dataset.refuse_twice(path, raw, ["subject", "timepoint"])

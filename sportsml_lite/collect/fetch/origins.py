@@ -89,6 +89,21 @@ _ACTES = "https://physionet.org/files/actes-cycloergometer-exercise/1.0.0"
 _SWIM = "https://github.com/brunnergino/swimming-recognition-lap-counting"
 _SWIM_COMMIT = "e4c84822a158b6b2ff8dc25ce65c623574d3c488"
 
+_INTERVALS = "https://github.com/Rogneflaaten/BScthesis"
+_INTERVALS_COMMIT = "a4446e82e4d7366aee22e77aeaceb769c7e2604b"
+# sha256 of the workbooks that the loader reads; of session-data (27 riders) the fingerprint.
+WORKBOOKS = {
+    "testday1.xlsx": "9d2ad9c5ca9d1a587fa44af0129efc38da2e26250ed1725dee6e7fd1c1d41ab6",
+    "testday2.xlsx": "7ec6b112711300595cedbd0857cdc8266db95d1aa5a2cf4ed5dc463f1e0c42d2",
+    "diary-data.xlsx": "67df37580d70c39795e6a37f908a629be51902738e4c455d63000d1b85afc580",
+    "sessions-data.xlsx": "2611654e22efad29e21ed4c54a29471b0265a26d5e0fe2072af9722be076d9b7",
+    "hb-data.xlsx": "5c709116f3a84fe3488935b065b4a95451fd151f2f8c1fbe52d7b2ca4d93ba27",
+    "session-data": "0681e8b62dbde99ad3e97c153612bf0b521a31fe9132ac1f3349a879047a927e",
+}
+_CYCLING = "https://raw.githubusercontent.com/maxull/IDR4000"
+_CYCLING_COMMIT = "de0bf889a8ec70c08309e6e61a6c242f747620e5"
+_STRAVA = "https://www.kaggle.com/datasets/olegoaer/running-races-strava"
+
 _ALL = (
     Origin(
         name="device_files",
@@ -182,6 +197,66 @@ _ALL = (
             "?persistentId=doi:10.34894/UWU9PV&format=original",
         ),
         folders=("lovdal",),
+    ),
+    Origin(
+        name="intervals",
+        what="28 riders, four laboratory tests and the interval training between them, 10 MB",
+        home=_INTERVALS,
+        how=f"zip archive of the repository at its commit {_INTERVALS_COMMIT[:7]}",
+        licence="none stated: read it, do not pass it on",
+        key="rogneflaten2022",
+        citation=(
+            "Øhrn A., Sørensen A., Tjøntveit H., Rogneflåten T. Høyere oksygenopptak under "
+            "intervalltrening er positivt relatert til utvikling i aerobe prestasjonsfaktorer. "
+            "Bachelor thesis, Inland Norway University of Applied Sciences 2022."
+        ),
+        needs=tuple(name for name in WORKBOOKS if name.endswith(".xlsx")),
+        archive=File("intervals.zip", f"{_INTERVALS}/archive/{_INTERVALS_COMMIT}.zip"),
+        inside="data",
+        files=tuple(File(name, sha256=sha256) for name, sha256 in WORKBOOKS.items()),
+        note="the workbooks that are read are compared with sha256 sums",
+    ),
+    Origin(
+        name="sylta2016",
+        what="20 cyclists, three orders of the same interval training, four tests, 56 kB",
+        home="https://github.com/dhammarstrom/exscidata",
+        how=f"one workbook from a course that uses it, at its commit {_CYCLING_COMMIT[:7]}",
+        licence="CC0 1.0, as part of exscidata",
+        key="sylta2016",
+        citation=(
+            "Sylta Ø. et al. The effect of different high-intensity periodization models on "
+            "endurance adaptations. Medicine & Science in Sports & Exercise 2016;48(11):2165-2174. "
+            "doi:10.1249/MSS.0000000000001007"
+        ),
+        needs=("cyclingStudy.xlsx",),
+        files=(
+            File(
+                "cyclingStudy.xlsx",
+                f"{_CYCLING}/{_CYCLING_COMMIT}/data/cyclingStudy.xlsx",
+                "61654a6e1f2a8f2ab8c5d88fa7c878d84f992f96494f8d2905b3fc09addbb0fd",
+            ),
+        ),
+    ),
+    Origin(
+        name="strava_runners",
+        what="42,116 runs of 116 people on Strava: distance, time, climb, heart rate, 2 MB",
+        home=_STRAVA,
+        how="zip archive from Kaggle, which may ask for an account",
+        licence="not seen: read it, do not pass it on",
+        key="olegoaer2020",
+        citation=f"olegoaer. Running races from Strava. Kaggle. {_STRAVA}",
+        needs=("raw-data-kaggle.csv",),
+        archive=File(
+            "strava_runners.zip",
+            "https://www.kaggle.com/api/v1/datasets/download/olegoaer/running-races-strava",
+        ),
+        files=(
+            File(
+                "raw-data-kaggle.csv",
+                sha256="1c24d2252a14c71918644b6903a16f3e3008759c2330a5a6a0f01e9b385db9c9",
+            ),
+        ),
+        note="the file is compared with a sha256 sum",
     ),
 )
 
