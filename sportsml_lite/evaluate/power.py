@@ -54,7 +54,9 @@ def power(
 
     mean_x, mean_y = without(x), without(y)
     b = (without(x * y) - mean_x * mean_y) / (without(x * x) - mean_x**2)
-    errors = [np.sqrt(np.mean((y - said) ** 2, axis=2)) for said in (mean_y, mean_y + b * (x - mean_x))]
+    errors = [
+        np.sqrt(np.mean((y - said) ** 2, axis=2)) for said in (mean_y, mean_y + b * (x - mean_x))
+    ]
     gain = errors[0] - errors[1]
     half = stdtrit(athletes - 1, 0.5 + level / 2) * gain.std(axis=1, ddof=1) / np.sqrt(athletes)
     return float(np.mean(gain.mean(axis=1) > half))

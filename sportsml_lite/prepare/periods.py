@@ -14,7 +14,7 @@ from sportsml_lite.prepare.rows import of_athletes
 
 WHO = ("period", "start_level", "is_male", "age_y", "mass_kg")
 PAST = ("last_change", "above_own_mean", "tests_before")
-KINDS = ("who", "past", "done", "laboratory")
+KINDS = ("who", "past", "load", "done", "laboratory")
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Periods:
     """Periods between two tests of one outcome, as a model reads them.
 
     table : features and the change of the outcome, % of the first test's value
-    kinds : kind of each feature, by name: ``'who'``, ``'past'``, ``'done'`` (what a watch and a
-        diary hold) or ``'laboratory'``
+    kinds : kind of each feature, by name: ``'who'``, ``'past'``, ``'load'`` (how much, in a number
+        or two), ``'done'`` (all else that watch and diary hold) or ``'laboratory'``
     """
 
     table: Table
@@ -55,7 +55,7 @@ def period_table(
     periods: pd.DataFrame,
     athletes: pd.DataFrame,
     outcome: str,
-    laboratory: tuple[str, ...] = (),
+    kinds: Mapping[str, str] | None = None,
 ) -> Periods:
     r"""Every period that has the outcome before and after it.
 
@@ -68,7 +68,7 @@ def period_table(
         p + 1, with numbers or words on what was done
     athletes : table of the contract
     outcome : of ``tests``
-    laboratory : columns of ``periods`` that neither a watch nor a diary knows
+    kinds : of columns of ``periods``, where they are not ``'done'``
 
     Raises
     ------
@@ -85,14 +85,14 @@ def period_table(
     rows = rows.rename(columns={"test": "period"})
     features = _who(rows, level, athletes) | _past(rows, level, change)
     done = _done(rows, periods)
-    kinds = dict.fromkeys(WHO, "who") | dict.fromkeys(PAST, "past")
-    kinds |= {name: "laboratory" if name in laboratory else "done" for name in done}
-    X = pd.DataFrame(features | done)[list(kinds)].to_numpy(float)
+    own = dict.fromkeys(WHO, "who") | dict.fromkeys(PAST, "past")
+    own |= {name: (kinds or {}).get(name, "done") for name in done}
+    X = pd.DataFrame(features | done)[list(own)].to_numpy(float)
     athlete = rows["athlete_id"].astype(str).to_numpy(object)
     session = (rows["athlete_id"].astype(str) + "/" + rows["period"].astype(str)).to_numpy(object)
     dropped = len(periods) - len(rows)
-    return Periods(Table(X, rows["change"].to_numpy(float), athlete, session, tuple(kinds),
-                         outcome, max(0, dropped)), kinds)  # fmt: skip
+    return Periods(Table(X, rows["change"].to_numpy(float), athlete, session, tuple(own),
+                         outcome, max(0, dropped)), own)  # fmt: skip
 
 
 def _at(rows: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
