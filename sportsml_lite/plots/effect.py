@@ -32,24 +32,24 @@ def panel_title(dataset: str, target: str) -> str:
     return f"{dataset}: {what[target]}"
 
 
-def remaining(scores: pd.DataFrame, arms) -> pd.DataFrame:
+def remaining(scores: pd.DataFrame, titles: Mapping[str, str] = SHORT) -> pd.DataFrame:
     """Squared error that each arm leaves, in per cent of the mean predictor's, with its interval.
 
     Parameters
     ----------
     scores : of one data set and target
-    arms : names; those that the scores lack are left out
+    titles : of arms; those that the scores lack are left out
 
     Returns
     -------
     DataFrame, index of short titles, columns estimate, low, high
     """
     rows = {}
-    for arm in arms:
+    for arm, title in titles.items():
         if arm in set(scores["arm"]):
             gone = findings.way(scores, arm, end="")
             left = (1 - gone.estimate, 1 - gone.high, 1 - gone.low)
-            rows[SHORT.get(arm, study.TITLES[arm])] = [100 * x for x in left]
+            rows[title] = [100 * x for x in left]
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "low", "high"])
 
 
@@ -66,24 +66,39 @@ def ladder(
     -------
     fig; grey, left of the noise floor: where no model can come
     """
-    tables = {name: remaining(scores, SHORT) for name, scores in panels.items()}
+    tables = {name: remaining(scores) for name, scores in panels.items()}
     for table in tables.values():  # real people have one too, somewhere
         if SHORT["floor"] not in table.index:
             table.loc[SHORT["floor"]] = np.nan
+    return stairs(tables, title, SHORT["ridge_past"])
+
+
+def stairs(tables: Mapping[str, pd.DataFrame], title: str, accent: str):
+    """Squared errors left, a stair a table; the last row of each is its floor, NaN where unknown.
+
+    Parameters
+    ----------
+    tables : title → table of :func:`remaining`
+    accent : title of the arm drawn in the accent colour
+
+    Returns
+    -------
+    fig; grey, left of the floor: where no model can come
+    """
     tall = [len(table) for table in tables.values()]
     fig, axes = figure(len(tables), 1, 1.1 + 0.46 * sum(tall) + 0.5 * len(tall), squeeze=False,
                        sharex=True, height_ratios=tall)  # fmt: skip
     top = max(table["estimate"].max() for table in tables.values())
     for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
-        _stair(ax, table, name)
+        _stair(ax, table, name, accent)
         ax.set_xlim(0, 1.06 * max(top, 100))
     axes[-1, 0].set_xlabel("squared error left, % of the mean predictor's\n← better")
     grammar._headline(fig, title)
     return fig
 
 
-def _stair(ax, table: pd.DataFrame, name: str) -> None:
-    grammar.interval_rows(table, name, spec=".0f", accent=[SHORT["ridge_past"]], ax=ax)
+def _stair(ax, table: pd.DataFrame, name: str, accent: str) -> None:
+    grammar.interval_rows(table, name, spec=".0f", accent=[accent], ax=ax)
     y = np.arange(len(table))[::-1]
     ax.step(
         table["estimate"].dropna(),
@@ -94,7 +109,7 @@ def _stair(ax, table: pd.DataFrame, name: str) -> None:
         zorder=0,
     )
     ax.axvline(100, color=INK, lw=1, ls="--", zorder=0)
-    floor = table["estimate"].get(SHORT["floor"], np.nan)
+    floor = table["estimate"].iloc[-1]
     if np.isnan(floor):
         text, at = "nobody knows where it lies", 2
     else:

@@ -1,10 +1,11 @@
 """Chapter 4: can the effect of weeks of training be predicted, measured in a laboratory?
 
 A period lies between two tests. What is asked is by how many per cent the outcome changes in it,
-for an athlete whom no model has met. **Naive:** nothing changes; all change by the mean. **Who:** the
-number of the period, the level at its start, sex, age, mass. **Past:** the person's own earlier
-changes. **Load:** hours and loads of the period. **Done:** all that diary and watch hold. **Simulated:** the network first
-learns from simulated athletes, whose training pays by known equations.
+for an athlete whom no model has met. **Naive:** nothing changes; all change by the mean. **Who:**
+the number of the period, the level at its start, sex, age, mass. **Past:** the person's own earlier
+changes. **Load:** hours and loads of the period. **Done:** all that diary and watch hold.
+**Simulated:** the network first learns from simulated athletes, whose training pays by known
+equations.
 
 ``measured`` holds what the tests themselves say, by athlete: ``change``, the mean over periods;
 ``spread``, the mean squared distance from the period's mean; ``successive``, the mean product of
@@ -108,11 +109,13 @@ class Data:
     periods : outcome → periods
     true : by session of the tables, the change without the error of the tests, where athletes are
         simulated; None where they are real
+    groups : of an athlete, where groups trained in another order; their data must be free to show
     told : whose they are, and what was left out
     """
 
     periods: Mapping[str, Periods]
     true: pd.Series | None = None
+    groups: pd.Series | None = None
     told: str = ""
 
 
@@ -155,7 +158,10 @@ def load(options: Options) -> Data:
         outcome: period_table(tests, periods, found.athletes, outcome, MEANT)
         for outcome in OUTCOMES[options.dataset]
     }
-    return Data(made, told=told(found.name, len(found.athletes), found.dropped))
+    groups = None
+    if "group" in periods:
+        groups = periods.groupby("athlete_id")["group"].first()
+    return Data(made, None, groups, told(found.name, len(found.athletes), found.dropped))
 
 
 def bouts(found: DataSet) -> pd.DataFrame:
@@ -231,13 +237,28 @@ def score(
         tested = split.rows(periods.table.athlete, "test")
         if not tested.any():
             continue
-        rows.append(measured(periods.table, tested).assign(arm=MEASURED, target=outcome))
+        table = periods.table.take(tested)
+        tests = measured(periods.table, tested)
+        if data.groups is not None:
+            tests = pd.concat([tests, totals(table, data.groups)])
+        rows.append(tests.assign(arm=MEASURED, target=outcome))
         for name, said in predictions(data, periods, split, seed, arms):
-            table = periods.table.take(tested)
             errors = evaluate.by_athlete(table.y, said, table.athlete, METRICS)
             long = errors.reset_index(names="athlete").melt(["athlete", "n"], var_name="metric")
             rows.append(long.assign(arm=name, target=outcome))
     return pd.concat(rows, ignore_index=True)
+
+
+def totals(table: Table, groups: pd.Series) -> pd.DataFrame:
+    """Change over all periods of who was tested in each, with the group: ``total``, %."""
+    own = pd.DataFrame({"athlete": table.athlete.astype(str), "change": table.y})
+    own["factor"] = 1 + own["change"] / 100
+    found = own.groupby("athlete")["factor"].agg(["prod", "size"])
+    found = found[found["size"] == table.column("period").max()]
+    return pd.DataFrame({
+        "athlete": found.index, "metric": "total", "value": 100 * (found["prod"] - 1).to_numpy(),
+        "n": found["size"].to_numpy(), "group": groups.loc[found.index].to_numpy(),
+    })  # fmt: skip
 
 
 def measured(table: Table, rows: np.ndarray) -> pd.DataFrame:
@@ -261,8 +282,15 @@ def predictions(
     data: Data, periods: Periods, split: Split, seed: int, arms: Mapping[str, Arm]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """What each arm says of the test periods; arms that this data set cannot have are left out."""
+    there = set(periods.kinds.values())
     for name, arm in arms.items():
         if arm.model == "floor" and data.true is None:
+            continue
+        if "load" in arm.kinds and not there & {"load", "done"}:
+            continue
+        if arm.kinds == ("who", "load") and "load" not in there:
+            continue
+        if (arm.pretrained or arm.model == "simulated") and not taught_of(periods.table):
             continue
         yield name, _answer(data, periods, arm, split, seed + arm.shift)
 

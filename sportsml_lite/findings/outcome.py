@@ -1,0 +1,152 @@
+"""What chapter 4 says of measured outcomes: who changes, what of it is the test, what would be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sportsml_lite import evaluate
+from sportsml_lite.evaluate.power import power
+from sportsml_lite.studies.outcome import MEASURED
+
+WANTED = 0.8  # usual share of studies that should see an effect that is there
+RIDERS = (10, 20, 28, 40, 60, 80, 120, 200, 320)
+NAMES = {
+    "vo2max_ml_min": "VO2max",
+    "vo2max_ml_kg_min": "VO2max",
+    "power_max_w": "maximal power",
+    "power_4mmol_w": "power at 4 mmol lactate",
+    "power_15min_w": "15-min trial",
+    "power_40min_w": "40-min trial",
+    "speed_145_mps": "speed at 145 bpm",
+}
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """What two tests in a row leave to be predicted, all in % of the outcome.
+
+    change_pct : mean change; spread_pct : SD of the changes around their period's mean
+    error_pct : SD of a single test's error, or None where the tests cannot tell
+    floor_pct : RMSE of somebody who knew every true change, √2 times that error, or None
+    """
+
+    change_pct: evaluate.Interval
+    spread_pct: float
+    error_pct: float | None
+    floor_pct: float | None
+
+
+def ceiling(scores: pd.DataFrame) -> Ceiling:
+    """The noise of the tests themselves, from their own repeats.
+
+    Parameters
+    ----------
+    scores : of one data set and outcome
+    """
+    change = evaluate.mean(scores, MEASURED, "change")
+    spread = float(np.sqrt(evaluate.mean(scores, MEASURED, "spread").estimate))
+    repeats = scores[(scores["arm"] == MEASURED) & (scores["metric"] == "successive")]
+    noise = -evaluate.mean(scores, MEASURED, "successive").estimate if len(repeats) else 0.0
+    if noise <= 0:
+        return Ceiling(change, spread, None, None)
+    return Ceiling(change, spread, float(np.sqrt(noise)), float(np.sqrt(2 * noise)))
+
+
+def noise_share(scores: pd.DataFrame) -> float:
+    """Share of the changes' variance that is error of the tests, 0 to 1; NaN where unknown."""
+    found = ceiling(scores)
+    if found.floor_pct is None:
+        return np.nan
+    return min(1.0, (found.floor_pct / found.spread_pct) ** 2)
+
+
+def adds(scores: pd.DataFrame, arm: str, rival: str) -> str:
+    """What an arm adds to another, in words, with its gain and interval in per cent points."""
+    found = evaluate.compare(scores, arm, rival, "rmse", "change")
+    says = {
+        "better": "makes the answers better",
+        "worse": "makes the answers worse",
+        "no difference": "changes nothing worth naming",
+        "undecided": "is not shown to add anything",
+    }
+    return f"{says[found.verdict]} ({found.gain:+.2f})"
+
+
+def takeaway(real: pd.DataFrame) -> str:
+    """The chapter's sentence on measured outcomes, true for whatever the table holds.
+
+    real : Scores of one outcome
+    """
+    who = evaluate.compare(real, "who", "none", "rmse", "change").verdict == "better"
+    load = evaluate.compare(real, "load", "who", "rmse", "change").verdict == "better"
+    done = evaluate.compare(real, "done", "who", "rmse", "change").verdict == "better"
+    known = (
+        "who somebody is and when he or she trained tells something of how fitness will change"
+        if who
+        else "nothing we know of a person tells how fitness will change"
+    )
+    trained = (
+        "and how much was done tells more"
+        if load or done
+        else "but how much was done adds nothing that this study can see"
+    )
+    return f"{known}, {trained}"
+
+
+def seen(noise_sd: float, slopes=(0.5, 1.0, 1.5, 2.0), riders=RIDERS) -> pd.DataFrame:
+    """Power of a study like that of the riders: columns slope, riders, power.
+
+    Parameters
+    ----------
+    noise_sd : SD of all that is not the effect, %; slopes : % for a SD of training
+    """
+    rows = [(b, n, power(n, b, noise_sd)) for b in slopes for n in riders]
+    return pd.DataFrame(rows, columns=["slope", "riders", "power"])
+
+
+def needed(noise_sd: float, slope: float, riders=RIDERS) -> str:
+    """How many riders would see an effect of ``slope`` % in four of five studies, in words."""
+    enough = [n for n in riders if power(n, slope, noise_sd) >= WANTED]
+    return f"about {enough[0]}" if enough else f"more than {riders[-1]}"
+
+
+def orders(scores: pd.DataFrame) -> pd.DataFrame:
+    """Differences between groups that trained in another order, with 95 % intervals (Welch).
+
+    Parameters
+    ----------
+    scores : of one outcome of a data set whose arm ``measured`` holds ``total`` by ``group``
+
+    Returns
+    -------
+    DataFrame, index of pairs, columns estimate, low, high (% points), and ``riders``, in each of
+    two groups, that would show a difference of that size in four of five studies
+    """
+    from scipy.stats import ttest_ind
+
+    total = scores[scores["metric"] == "total"]
+    values = {name: part["value"].to_numpy() for name, part in total.groupby("group")}
+    rows, names = {}, sorted(values)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            a, b = values[first], values[second]
+            found = ttest_ind(a, b, equal_var=False)
+            low, high = found.confidence_interval(0.95)
+            gap = a.mean() - b.mean()
+            spread = np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)
+            # Two-sided 5 %, power 80 %: 2 (1.96 + 0.84)² (SD / difference)².
+            riders = np.ceil(2 * 2.8**2 * (spread / gap) ** 2) if gap else np.inf
+            rows[f"{first} − {second}"] = (gap, low, high, riders)
+    return pd.DataFrame.from_dict(rows, orient="index",
+                                  columns=["estimate", "low", "high", "riders"])  # fmt: skip
+
+
+def by_outcome(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], pd.DataFrame]:
+    """Scores by data set and outcome, from Scores by data set."""
+    from sportsml_lite.findings.effect import by_target
+
+    return by_target(tables)
