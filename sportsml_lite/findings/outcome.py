@@ -1,4 +1,4 @@
-"""What chapter 4 says of measured outcomes: who changes, what of it is the test, what would be seen."""
+"""What chapter 4 says of measured outcomes: who changes, what of it is the test, what is seen."""
 
 from __future__ import annotations
 

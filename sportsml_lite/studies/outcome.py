@@ -35,6 +35,7 @@ from sportsml_lite.prepare.features import Table
 from sportsml_lite.prepare.load import EDWARDS
 from sportsml_lite.prepare.periods import KINDS, Periods, only, period_table
 from sportsml_lite.protocol import Split
+from sportsml_lite.simulate import periods as simulate_periods
 from sportsml_lite.studies.runner import Options, Study
 from sportsml_lite.training import TrainConfig, examples, fit_many, predict_values
 
@@ -42,7 +43,9 @@ FEW = 40  # below so many people each one is left out in turn
 METRICS = ("rmse", "mse", "mae")
 MEASURED = "measured"  # arm of the rows that describe the tests, and no model
 CONFIG = TrainConfig()  # AdamW at 0.001, batches of 32, patience of 20 epochs
-TUNING = TrainConfig(rate=1e-4)  # of a network that has learned elsewhere before
+TEACHING = TrainConfig(batch_size=256, patience=10)  # by simulated athletes
+TUNING = TrainConfig(rate=1e-4)  # of a network that has learned from them before
+WEEKS = 3, 5  # of a simulated period, as the riders' are
 SPEED = "speed_145_mps"
 AT_BPM, REST_BPM, MONTH_D = 145.0, 60.0, 28  # of the runners' proxy (assumptions)
 MEANT = dict.fromkeys(("endurance_min", "srpe", "edwards", "hours", "beats"), "load") | {
@@ -162,6 +165,59 @@ def load(options: Options) -> Data:
     if "group" in periods:
         groups = periods.groupby("athlete_id")["group"].first()
     return Data(made, None, groups, told(found.name, len(found.athletes), found.dropped))
+
+
+def simulated(options: Options) -> Data:
+    """Simulated athletes, what they did by lot, and what a laboratory with its error found."""
+    count = int(options.settings.get("n_athletes", 200 if options.full else 60))
+    periods, true = imagined(count, options.seed)
+    return Data({"vo2max_ml_kg_min": periods}, true)
+
+
+def imagined(count: int, seed: int, first: int = 0) -> tuple[Periods, pd.Series]:
+    """Periods of simulated athletes, and the true change of each, % by session of the table."""
+    diary, hidden = simulate_periods.draw(count, seed, weeks=WEEKS, first=first)
+    start = diary[["athlete_id", "period", "vo2max_ml_kg_min"]].set_axis(
+        ["athlete_id", "test", "value"], axis=1
+    )
+    last = start.loc[start["test"] == simulate_periods.PERIODS].copy()
+    change = diary.set_index(["athlete_id", "period"])["vo2max_change_pct"]
+    last["value"] *= 1 + change.xs(simulate_periods.PERIODS, level="period").to_numpy() / 100
+    last["test"] += 1
+    tests = pd.concat([start, last]).assign(outcome="vo2max_ml_kg_min")
+    minutes = diary[simulate_periods.ZONES].sum(axis=1)
+    keep = ["athlete_id", "period", "endurance_sessions", "session_rpe", *simulate_periods.ZONES]
+    done = diary[keep].assign(endurance_min=minutes, srpe=minutes * diary["session_rpe"].fillna(0))
+    athletes = diary.drop_duplicates("athlete_id")[["athlete_id", "sex", "age_y", "mass_kg"]]
+    made = period_table(tests, done, athletes, "vo2max_ml_kg_min", MEANT)
+    true = hidden["vo2max_change_pct"].to_numpy(float)
+    names = diary["athlete_id"].astype(str) + "/" + diary["period"].astype(str)
+    return made, pd.Series(true, names)
+
+
+@lru_cache(maxsize=2)
+def taught(names: tuple[str, ...]):
+    """The MLP of many simulated athletes, whom no study tests, in units of their own spread."""
+    periods, _ = imagined(PRETRAINING, 0, first=100_000)
+    table = only(periods.table, names)
+    split = protocol.split_athletes(table.athlete)
+    train, validation = (table.take(split.rows(table.athlete, p)) for p in ("train", "validation"))
+    scaler = prepare.fit_scaler(train.X)
+    X, X_val = (scaler.transform(t.X, "mean") for t in (train, validation))
+    y, y_val = ((t.y - train.y.mean()) / train.y.std() for t in (train, validation))
+    return fit_many(MLP, examples(X, y, X_val, y_val), [0], TEACHING)[0].model
+
+
+@lru_cache(maxsize=1)
+def imagined_names() -> tuple[str, ...]:
+    """Features that simulated athletes have."""
+    return imagined(10, 0)[0].table.names
+
+
+def shared_of(table: Table, kinds: Mapping[str, str]) -> tuple[str, ...]:
+    """Features of what was done that simulated athletes have too, with who they are; () if none."""
+    both = tuple(n for n in table.names if n in imagined_names() and kinds[n] != "past")
+    return both if {"load", "done"} & {kinds[n] for n in both} else ()
 
 
 def bouts(found: DataSet) -> pd.DataFrame:
@@ -290,13 +346,18 @@ def predictions(
             continue
         if arm.kinds == ("who", "load") and "load" not in there:
             continue
-        if (arm.pretrained or arm.model == "simulated") and not taught_of(periods.table):
+        shared = shared_of(periods.table, periods.kinds)
+        if (arm.pretrained or arm.model == "simulated") and not shared:
             continue
         yield name, _answer(data, periods, arm, split, seed + arm.shift)
 
 
 def _answer(data: Data, periods: Periods, arm: Arm, split: Split, seed: int) -> np.ndarray:
-    parts = cut(periods.of(*arm.kinds) if arm.kinds else periods.table, split)
+    table = periods.of(*arm.kinds) if arm.kinds else periods.table
+    if arm.model in ("mlp", "simulated"):  # one set of features, with or without simulated athletes
+        names = shared_of(table, periods.kinds)
+        table = only(table, names) if names else table
+    parts = cut(table, split)
     train, _, test = parts
     if arm.model == "none":
         return np.zeros(len(test))
@@ -338,19 +399,18 @@ def ridge(train: Table, validation: Table, test: Table) -> np.ndarray:
 
 def network(parts: list[Table], arm: Arm, seed: int) -> np.ndarray:
     """Answers of the book's MLP, with or without simulated athletes before."""
-    shared = tuple(n for n in parts[0].names if n in simulated_features())
-    train, validation, test = (only(part, shared) for part in parts)
+    train, validation, test = parts
     scaler = prepare.fit_scaler(train.X)
     X = [scaler.transform(part.X, "mean") for part in (train, validation, test)]
     centre, spread = train.y.mean(), train.y.std() or 1.0
     if arm.model == "mlp":
-        start = deepcopy(taught(shared, seed)) if arm.pretrained else None
+        start = deepcopy(taught(train.names)) if arm.pretrained else None
         build = (lambda _: start) if arm.pretrained else MLP
         y = [(part.y - centre) / spread for part in (train, validation)]
         config = TUNING if arm.pretrained else CONFIG
         model = fit_many(build, examples(X[0], y[0], X[1], y[1]), [seed], config)[0].model
     else:
-        model = taught(shared, seed)
+        model = taught(train.names)
     return centre + spread * predict_values(model, X[2])
 
 
