@@ -216,6 +216,20 @@ MUTANTS = [
          "        out[:, today] = g, h, before / weight, np.where(done, w, np.nan)",
          "simulate:banister or tomorrow"),
     ),
+    *_of(
+        "simulate/adaptation.py",
+        ("fatigue weighs the same however much there is", "(h**3 - 1) / (3 *", "(h - 1) / (1 *",
+         "adaptation:best"),
+        ("today's training counts twice", "keep * out[today] + (1 - keep) * w",
+         "keep * out[today] + w", "adaptation:hand"),
+    ),
+    *_of(
+        "simulate/periods.py",
+        ("the last day before a test is trained", "& (day + 1 != test).all(axis=2)", "",
+         "periods:side_by_side"),
+        ("the laboratory makes no error", "1 + error_pct / 100 *", "1 + 0 *",
+         "periods:laboratory"),
+    ),
     # Preparing.
     *_of(
         "prepare/history.py",

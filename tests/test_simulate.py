@@ -473,9 +473,6 @@ def test_days_follow_banister():
     weight = effect.PRIOR_SESSIONS
     assert c[1] == pytest.approx((c[0] * weight + 100) / (weight + 1))
     assert c[29] == pytest.approx(c[1])  # rest does not change what a session is like
-    ratio = body["responder"].iloc[0] * effect.FITNESS_GAIN * (g[40] - g[0])
-    ratio -= effect.FATIGUE_GAIN * (h[40] - h[0])
-    assert days["performance"][40] - days["performance"][0] == pytest.approx(ratio)
 
 
 def test_tomorrow_does_not_change_today(sim):

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 # What the numbers are for: the second entry of every key, so that no two uses share a stream.
-BODY, PLAN, SESSION, TEST = range(4)
+BODY, PLAN, SESSION, TEST, CAPACITY, PERIODS = range(6)
 
 
 def generator(seed: int, purpose: int, *who: int) -> np.random.Generator:

@@ -24,7 +24,6 @@ NOISE_SD = 0.3
 # this many sessions.
 PRIOR_SESSIONS = 8.0
 USUAL_STRAIN = {"m": 2.2, "f": 1.85}  # load a minute of an ordinary session
-FITNESS_GAIN, FATIGUE_GAIN = 0.04, 0.08  # k1 : k2 = 1 : 2, mL/kg/min for each load a day
 # The second generator, made to differ in every part: load from the third power of the share of
 # VO2max instead of heart rate, a sigmoid response, noise that grows with the effect and has heavy
 # tails (Student's t).
@@ -91,13 +90,18 @@ def load(truth: Truth, body: dict, generator: str) -> tuple[np.ndarray, np.ndarr
     return total / 60, mean / truth.seconds
 
 
+def usual_load(body: pd.DataFrame, minutes) -> np.ndarray:
+    """Load of an ordinary session, (A,), that lasts so many ``minutes``."""
+    return minutes * np.where(body["sex"] == "m", USUAL_STRAIN["m"], USUAL_STRAIN["f"])
+
+
 def days(plan: pd.DataFrame, loads, body: pd.DataFrame, count: int, habit) -> pd.DataFrame:
     r"""Follow everyone's slow states from day to day.
 
     .. math::
 
        g \leftarrow g\,e^{-1/42} + w, \quad h \leftarrow h\,e^{-1/7} + w, \quad
-       p = p_0 + k_1 g - k_2 h, \quad f = 0.7 + \frac{0.4}{1 + e^{(h - g)/s}}
+       f = 0.7 + \frac{0.4}{1 + e^{(h - g)/s}}
 
     Both are kept as loads a day, that is divided by the sums to which a daily load of 1 settles:
     an athlete in balance has g = h, and the freshness compares like with like. C is the
@@ -119,8 +123,8 @@ def days(plan: pd.DataFrame, loads, body: pd.DataFrame, count: int, habit) -> pd
     row = body.index.get_indexer(plan["athlete"])
     grid = np.full((count, len(body)), np.nan)
     grid[plan["day"].to_numpy(), row] = loads
-    minutes, often = habit
-    usual = minutes * np.where(body["sex"] == "m", USUAL_STRAIN["m"], USUAL_STRAIN["f"])
+    often = habit[1]
+    usual = usual_load(body, habit[0])
     slow, quick, seen = (np.exp(-1 / tau) for tau in (FITNESS_D, FATIGUE_D, ACCUSTOMED_D))
     g, h = usual * often, usual * often
     before, weight = usual * PRIOR_SESSIONS, np.full(len(body), PRIOR_SESSIONS)
@@ -137,15 +141,12 @@ def days(plan: pd.DataFrame, loads, body: pd.DataFrame, count: int, habit) -> pd
 def _day_table(states, body):
     g, h, accustomed, w = states
     low, high = FRESHNESS
-    start = body["vo2max_ml_kg_min"].to_numpy()
-    gain = FITNESS_GAIN * body["responder"].to_numpy()
     columns = {
         "load": w,
         "fitness": g,
         "fatigue": h,
         "freshness": low + (high - low) / (1 + np.exp((h - g) / FRESHNESS_SCALE)),
         "accustomed": np.maximum(accustomed, ACCUSTOMED_FLOOR),
-        "performance": start + gain * (g - g[0]) - FATIGUE_GAIN * (h - h[0]),
     }
     index = pd.MultiIndex.from_product([body.index, range(g.shape[0])], names=["athlete", "day"])
     flat = {name: value.T.reshape(-1) for name, value in columns.items()}

@@ -10,8 +10,8 @@ import pandas as pd
 
 from sportsml_lite import schema
 from sportsml_lite.errors import UserError
+from sportsml_lite.simulate import adaptation, blocks, draws, effect, plans, sensors
 from sportsml_lite.simulate import athletes as people
-from sportsml_lite.simulate import blocks, draws, effect, plans, sensors
 
 FIRST_DAY = pd.Timestamp("2024-01-01", tz="UTC")
 TEST_EVERY_D = 28
@@ -29,7 +29,7 @@ class Simulation:
     tests : VO2max tests every four weeks, with the error of a test
     hidden : a row a session: responder ρ, freshness f, load L, accustomed load C, fitness g,
         fatigue h, mean fraction of heart-rate reserve, effect without noise; never a model's input
-    hidden_days : fitness, fatigue, performance of every athlete-day
+    hidden_days : fitness, fatigue, performance (VO2max) of every athlete-day
     hidden_bodies : the true bodies, a row an athlete
     plan : what each session was meant to be
     """
@@ -107,7 +107,10 @@ def simulate(
     body = people.draw(athletes, seed, first=first)
     plan = plans.draw(body, days, seed)
     kept, z, u = _run_all(body, plan, seed, generator)
-    states = effect.days(plan, kept["load"].to_numpy(), body, days, plans.usual(body))
+    body["capacity"] = adaptation.capacity(body.index, seed)
+    habit = plans.usual(body)
+    states = effect.days(plan, kept["load"].to_numpy(), body, days, habit)
+    states["performance"] = _performance(states, body, habit, generator)
     hidden = _hidden(body, plan, kept, states, z, generator)
     sessions = _sessions(body, plan, kept, hidden, z, u, generator)
     tests = _tests(body, states, days, seed)
@@ -127,6 +130,13 @@ def _run_all(body, plan, seed, generator):
             kept[name][row] = found[name]
         z[row], u[row] = block.z, block.u
     return pd.DataFrame(kept), z, u
+
+
+def _performance(states, body, habit, generator):
+    """VO2max of every athlete-day, in the order of ``states``."""
+    load = states["load"].fillna(0).to_numpy().reshape(len(body), -1).T
+    usual = effect.usual_load(body, habit[0]) * habit[1]
+    return adaptation.vo2max(load, usual, body, generator)[:-1].T.reshape(-1)
 
 
 def _hidden(body, plan, kept, states, z, generator):
