@@ -72,22 +72,21 @@ def own_share(scores: pd.DataFrame, arm: str) -> float:
     return float(max(0.0, (table["bias"] ** 2).mean() - chance) / table["mse"].mean())
 
 
-def takeaway(real: pd.DataFrame, simulated: pd.DataFrame) -> str:
-    """The chapter's one sentence, true for whatever the tables hold."""
-    gone = 100 * way(simulated, "ridge_past").estimate
+def takeaway(riders: pd.DataFrame, real: pd.DataFrame) -> str:
+    """The chapter's one sentence, true for whatever the tables hold.
+
+    riders : Scores of a measured outcome; real : of how hard sessions felt
+    """
+    from sportsml_lite.findings import outcome
+
     cut = 100 * way(real, "ridge_past", end="", start="ridge").estimate
-    network = evaluate.compare(simulated, "mlp", "ridge", "rmse", "effect").verdict
     line = "one line about a person's own past"
     helped = (
-        f"In real people, {line} removes {cut:.0f} % of what ridge regression misses"
+        f"{line} removes {cut:.0f} % of what ridge regression misses"
         if cut > 0
-        else f"In real people, {line} does not help ridge regression"
+        else f"{line} does not help ridge regression"
     )
-    return (
-        f"{helped}; in simulated runners it goes {gone:.0f} % of the way from knowing nothing to "
-        "all that can be known, while a neural network that sees features alone "
-        f"{SAYS[network]} ridge."
-    )
+    return f"{outcome.takeaway(riders)}; for how hard a session will feel, {helped}."
 
 
 def against(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:

@@ -64,6 +64,21 @@ def noise_share(scores: pd.DataFrame) -> float:
     return min(1.0, (found.floor_pct / found.spread_pct) ** 2)
 
 
+def error_words(found: Ceiling) -> str:
+    """The error of a test, in words."""
+    if found.error_pct is None:
+        return "the changes of neighbouring periods do not show any"
+    return f"{found.error_pct:.1f} %"
+
+
+def share_words(scores: pd.DataFrame) -> str:
+    """How much of the changes' variance is error of the tests, in words."""
+    share = noise_share(scores)
+    if np.isnan(share):
+        return "nobody can say how much of the changes' variance is error of the tests"
+    return f"{100 * share:.0f} % of the changes' variance is error of the tests"
+
+
 def adds(scores: pd.DataFrame, arm: str, rival: str) -> str:
     """What an arm adds to another, in words, with its gain and interval in per cent points."""
     found = evaluate.compare(scores, arm, rival, "rmse", "change")
@@ -85,14 +100,14 @@ def takeaway(real: pd.DataFrame) -> str:
     load = evaluate.compare(real, "load", "who", "rmse", "change").verdict == "better"
     done = evaluate.compare(real, "done", "who", "rmse", "change").verdict == "better"
     known = (
-        "who somebody is and when he or she trained tells something of how fitness will change"
+        "Who trains, and when, tells something of how much fitter weeks of training will make them"
         if who
-        else "nothing we know of a person tells how fitness will change"
+        else "Nothing we know of athletes tells how much fitter weeks of training will make them"
     )
     trained = (
-        "and how much was done tells more"
+        "and how much they did tells more"
         if load or done
-        else "but how much was done adds nothing that this study can see"
+        else "and how much they did adds nothing that a study of this size can see"
     )
     return f"{known}, {trained}"
 
