@@ -86,8 +86,8 @@ unit = study.UNITS[data.target]
 print(data.told or f"{n_athletes} simulated athletes")
 
 # %% tags=["check"]
-record("one_sentence", findings.takeaway(riders, real))
-record("n_riders", riders["athlete"].nunique())
+for name, words in measured.said(riders, imagined, real).items():
+    record(name, words)
 
 # %% [markdown]
 # ## Weeks of training, measured in a laboratory
@@ -107,15 +107,6 @@ outcome_figures.ladder(
     }
 )
 
-# %% tags=["check"]
-noise = measured.ceiling(riders)
-record("mean_change", f"{noise.change_pct:.1f}")
-record("load_adds", measured.adds(riders, "load", "who"))
-record("done_adds", measured.adds(riders, "done", "who"))
-record("net_adds", measured.adds(riders, "mlp", "mean"))
-record("taught_adds", measured.adds(riders, "pretrained", "mlp"))
-record("imagined_adds", measured.adds(imagined, "load", "who"))
-
 # %% [markdown]
 # Read it from top to bottom. On average VO2max rose by {glue:text}`mean_change` % a period. Whoever says
 # so of everybody makes an error that we call 100 %. *Who and when* is a {term}`ridge`, a straight line
@@ -130,12 +121,6 @@ record("imagined_adds", measured.adds(imagined, "load", "who"))
 #
 # In the simulated athletes how much was done {glue:text}`imagined_adds`. There it is drawn by lot who
 # trains more, and it is many people. Why not in the riders? There are three reasons to tell apart.
-
-# %% tags=["check"]
-record("error", measured.error_words(noise))
-record("noise_share", measured.share_words(riders))
-record("seen", 100 * power(28, 1.0, noise.spread_pct), digits=0)
-record("needed", measured.needed(noise.spread_pct, 1.0))
 
 # %% [markdown]
 # **It cannot be measured.** Test a rider twice, and the numbers differ though nothing has changed. A
@@ -177,7 +162,6 @@ record("needed", measured.needed(noise.spread_pct, 1.0))
 # architecture will find.
 
 # %% tags=["check"]
-record("n_people", real["athlete"].nunique())
 record("own", own.told(mine))
 
 # %% [markdown]
@@ -359,10 +343,6 @@ score_table(
     "Simulated: points of effect, 0 to 5.",
 )
 
-# %% tags=["check"]
-record("network_real", findings.against(real, "mlp", "ridge", "rpe"))
-record("past_real", findings.against(real, "ridge_past", "ridge", "rpe"))
-
 # %% [markdown]
 # - **Does the network pay?** In real people it {glue:text}`network_real`. (In brackets the gain in RMSE
 #   with its interval; below 0 is a loss.)
@@ -420,12 +400,12 @@ record("exercise_2", answer, digits=2)
 #
 # How large would the study have to be if training were worth only 0.5 % VO2max for each standard
 # deviation of it? Double the riders until `power` says that four of five studies would see it; the noise
-# is `noise.spread_pct`.
+# is `measured.ceiling(riders).spread_pct`.
 #
 # Expected: {glue:text}`exercise_3`
 
 # %% tags=["solution"]
-riders_needed = 28
+riders_needed, noise = 28, measured.ceiling(riders)
 while power(riders_needed, 0.5, noise.spread_pct) < 0.8:
     riders_needed *= 2
 record("exercise_3", riders_needed)

@@ -72,13 +72,11 @@ def own_share(scores: pd.DataFrame, arm: str) -> float:
     return float(max(0.0, (table["bias"] ** 2).mean() - chance) / table["mse"].mean())
 
 
-def takeaway(riders: pd.DataFrame, real: pd.DataFrame) -> str:
+def takeaway(outcome: str, real: pd.DataFrame) -> str:
     """The chapter's one sentence, true for whatever the tables hold.
 
-    riders : Scores of a measured outcome; real : of how hard sessions felt
+    outcome : its first half, on measured outcomes; real : Scores of how hard sessions felt
     """
-    from sportsml_lite.findings import outcome
-
     cut = 100 * way(real, "ridge_past", end="", start="ridge").estimate
     line = "one line about a person's own past"
     helped = (
@@ -86,7 +84,7 @@ def takeaway(riders: pd.DataFrame, real: pd.DataFrame) -> str:
         if cut > 0
         else f"{line} does not help ridge regression"
     )
-    return f"{outcome.takeaway(riders)}; for how hard a session will feel, {helped}."
+    return f"{outcome}; for how hard a session will feel, {helped}."
 
 
 def against(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sportsml_lite import evaluate
 from sportsml_lite.evaluate.power import power
+from sportsml_lite.findings import effect
 from sportsml_lite.studies.outcome import MEASURED
 
 WANTED = 0.8  # usual share of studies that should see an effect that is there
@@ -129,6 +130,35 @@ def needed(noise_sd: float, slope: float, riders=RIDERS) -> str:
     return f"about {enough[0]}" if enough else f"more than {riders[-1]}"
 
 
+def said(riders: pd.DataFrame, imagined: pd.DataFrame, real: pd.DataFrame) -> dict[str, str]:
+    """What the lesson prints, by the name under which it is recorded.
+
+    Parameters
+    ----------
+    riders, imagined : Scores of one measured outcome, of real and of simulated athletes
+    real : Scores of how hard real people's sessions felt
+    """
+    noise = ceiling(riders)
+    people = riders["athlete"].nunique()
+    return {
+        "one_sentence": effect.takeaway(takeaway(riders), real),
+        "n_riders": str(people),
+        "mean_change": f"{noise.change_pct:.1f}",
+        "load_adds": adds(riders, "load", "who"),
+        "done_adds": adds(riders, "done", "who"),
+        "net_adds": adds(riders, "mlp", "mean"),
+        "taught_adds": adds(riders, "pretrained", "mlp"),
+        "imagined_adds": adds(imagined, "load", "who"),
+        "error": error_words(noise),
+        "noise_share": share_words(riders),
+        "seen": f"{100 * power(people, 1.0, noise.spread_pct):.0f}",
+        "needed": needed(noise.spread_pct, 1.0),
+        "n_people": str(real["athlete"].nunique()),
+        "network_real": effect.against(real, "mlp", "ridge", "rpe"),
+        "past_real": effect.against(real, "ridge_past", "ridge", "rpe"),
+    }
+
+
 def orders(scores: pd.DataFrame) -> pd.DataFrame:
     """Differences between groups that trained in another order, with 95 % intervals (Welch).
 
@@ -162,6 +192,4 @@ def orders(scores: pd.DataFrame) -> pd.DataFrame:
 
 def by_outcome(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], pd.DataFrame]:
     """Scores by data set and outcome, from Scores by data set."""
-    from sportsml_lite.findings.effect import by_target
-
-    return by_target(tables)
+    return effect.by_target(tables)

@@ -10,10 +10,13 @@ import pandas as pd
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.prepare.features import Table
+from sportsml_lite.prepare.load import EDWARDS, seconds
 from sportsml_lite.prepare.rows import of_athletes
 
 WHO = ("period", "start_level", "is_male", "age_y", "mass_kg")
 PAST = ("last_change", "above_own_mean", "tests_before")
+SPEED = "speed_145_mps"
+AT_BPM, REST_BPM, MONTH_D = 145.0, 60.0, 28  # of the runners' proxy (assumptions)
 KINDS = ("who", "past", "load", "done", "laboratory")
 
 
@@ -135,3 +138,68 @@ def _done(rows: pd.DataFrame, periods: pd.DataFrame) -> dict[str, np.ndarray]:
     words = [c for c in own if c not in keys and not pd.api.types.is_numeric_dtype(own[c])]
     own = pd.get_dummies(own, columns=words, dtype=float)
     return {name: own[name].to_numpy(float) for name in own if name not in keys}
+
+
+def bouts(
+    streams: pd.DataFrame, sessions: pd.DataFrame, tests: pd.DataFrame, athletes: pd.DataFrame
+) -> pd.DataFrame:
+    """What straps and a laboratory saw of the interval sessions, a row an athlete and period.
+
+    ``edwards`` is the load by heart rate (Edwards' zones), ``hr_90_min`` and ``vo2max_90_min`` are
+    minutes above 90 % of maximal heart rate, and of the maximal oxygen uptake of the test before.
+
+    Parameters
+    ----------
+    streams, sessions : of the interval sessions; these name their ``period``
+    tests, athletes : tables of the contract
+    """
+    own = sessions.set_index("session_id")
+    streams = streams.assign(
+        athlete_id=streams["session_id"].map(own["athlete_id"]),
+        period=streams["session_id"].map(own["period"]).astype(int),
+    )
+    top = athletes.set_index("athlete_id")["hr_max_bpm"]
+    share = streams["hr_bpm"] / streams["athlete_id"].map(top)
+    level = tests[tests["outcome"] == "vo2max_ml_kg_min"]
+    level = level.set_index(["athlete_id", "test"])["value"].rename("level")
+    streams = streams.join(level, on=["athlete_id", "period"])
+    minutes = pd.Series(seconds(streams) / 60, streams.index)
+    weight = (share.to_numpy()[:, None] >= np.array(EDWARDS)).sum(axis=1)
+    known = share.notna()
+    streams["edwards"] = (minutes * weight).where(known)
+    streams["hr_90_min"] = (minutes * (share >= 0.9)).where(known)
+    above = streams["vo2_ml_kg_min"] >= 0.9 * streams["level"]
+    streams["vo2max_90_min"] = (minutes * above).where(streams["level"].notna())
+    columns = ["edwards", "hr_90_min", "vo2max_90_min"]
+    return streams.groupby(["athlete_id", "period"])[columns].sum(min_count=1).reset_index()
+
+
+def months(sessions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A proxy of fitness where nothing was tested, and the running, of each 28 days.
+
+    The proxy is the median of the runs' speed at :data:`AT_BPM`, if a heartbeat above an assumed
+    :data:`REST_BPM` were worth the same at every speed. Runs of 20 minutes or more with a mean
+    heart rate from 120 to 175 count, and a month needs three of them.
+
+    Returns
+    -------
+    tests and periods: the proxy of the month before stands before the month's running
+    """
+    first = sessions.groupby("athlete_id")["start"].transform("min")
+    own = sessions.assign(month=(sessions["start"] - first).dt.days // MONTH_D + 1)
+    fit = own[(own["duration_s"] >= 1200) & own["hr_mean_bpm"].between(120, 175)]
+    speed = fit["speed_mean_mps"] * (AT_BPM - REST_BPM) / (fit["hr_mean_bpm"] - REST_BPM)
+    grouped = speed.groupby([fit["athlete_id"], fit["month"]])
+    value = grouped.median().where(grouped.count() >= 3).dropna().rename("value").reset_index()
+    tests = value.rename(columns={"month": "test"}).assign(outcome=SPEED)
+    share = ((own["hr_mean_bpm"] - REST_BPM) / (AT_BPM - REST_BPM)).clip(0)
+    hours = own["duration_s"] / 3600
+    own = own.assign(hours=hours, runs=1.0, climb_m=own["elevation_gain_m"], longest_h=hours,
+                     beats=60 * hours * share)  # fmt: skip
+    # No distance: beside the hours it would tell the speed, and so the proxy itself.
+    sums = dict.fromkeys(("hours", "runs", "climb_m", "beats"), "sum")
+    done = own.groupby(["athlete_id", "month"]).agg(sums | {"longest_h": "max"}).reset_index()
+    done["period"] = done["month"] - 1
+    before = done[["athlete_id", "month", *sums]].rename(columns={"month": "period"})
+    done = done.merge(before, on=["athlete_id", "period"], how="left", suffixes=("", "_before"))
+    return tests, done.drop(columns="month")

@@ -28,12 +28,19 @@ from sportsml_lite import evaluate, prepare, protocol
 from sportsml_lite.baselines.sessions import STRENGTHS, fit_baseline
 from sportsml_lite.baselines.windows import ridges
 from sportsml_lite.collect.datasets import public
-from sportsml_lite.collect.datasets.dataset import DataSet, told
+from sportsml_lite.collect.datasets.dataset import told
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import MLP
 from sportsml_lite.prepare.features import Table
-from sportsml_lite.prepare.load import EDWARDS
-from sportsml_lite.prepare.periods import KINDS, Periods, only, period_table
+from sportsml_lite.prepare.periods import (
+    KINDS,
+    SPEED,
+    Periods,
+    bouts,
+    months,
+    only,
+    period_table,
+)
 from sportsml_lite.protocol import Split
 from sportsml_lite.simulate import periods as simulate_periods
 from sportsml_lite.studies.runner import Options, Study
@@ -46,8 +53,6 @@ CONFIG = TrainConfig()  # AdamW at 0.001, batches of 32, patience of 20 epochs
 TEACHING = TrainConfig(batch_size=256, patience=10)  # by simulated athletes
 TUNING = TrainConfig(rate=1e-4)  # of a network that has learned from them before
 WEEKS = 3, 5  # of a simulated period, as the riders' are
-SPEED = "speed_145_mps"
-AT_BPM, REST_BPM, MONTH_D = 145.0, 60.0, 28  # of the runners' proxy (assumptions)
 MEANT = dict.fromkeys(("endurance_min", "srpe", "edwards", "hours", "beats"), "load") | {
     "vo2max_90_min": "laboratory"
 }
@@ -155,7 +160,8 @@ def load(options: Options) -> Data:
     if options.dataset == "strava_runners":
         tests, periods = months(found.sessions)
     if len(found.streams):
-        periods = periods.merge(bouts(found), on=["athlete_id", "period"], how="left")
+        seen = bouts(found.streams, found.sessions, tests, found.athletes)
+        periods = periods.merge(seen, on=["athlete_id", "period"], how="left")
         periods["srpe"] = periods["session_rpe"] * periods["endurance_min"]
     made = {
         outcome: period_table(tests, periods, found.athletes, outcome, MEANT)
@@ -218,63 +224,6 @@ def shared_of(table: Table, kinds: Mapping[str, str]) -> tuple[str, ...]:
     """Features of what was done that simulated athletes have too, with who they are; () if none."""
     both = tuple(n for n in table.names if n in imagined_names() and kinds[n] != "past")
     return both if {"load", "done"} & {kinds[n] for n in both} else ()
-
-
-def bouts(found: DataSet) -> pd.DataFrame:
-    """What straps and a laboratory saw of the interval sessions, a row an athlete and period.
-
-    ``edwards`` is the load by heart rate (Edwards' zones), ``hr_90_min`` and ``vo2max_90_min`` are
-    minutes above 90 % of maximal heart rate, and of the maximal oxygen uptake of the test before.
-    """
-    sessions = found.sessions.set_index("session_id")
-    streams = found.streams.copy()
-    streams["athlete_id"] = streams["session_id"].map(sessions["athlete_id"])
-    streams["period"] = streams["session_id"].map(sessions["period"]).astype(int)
-    top = found.athletes.set_index("athlete_id")["hr_max_bpm"]
-    share = streams["hr_bpm"] / streams["athlete_id"].map(top)
-    level = found.tests[found.tests["outcome"] == "vo2max_ml_kg_min"]
-    level = level.set_index(["athlete_id", "test"])["value"].rename("level")
-    streams = streams.join(level, on=["athlete_id", "period"])
-    minutes = pd.Series(prepare.seconds(streams) / 60, streams.index)
-    weight = (share.to_numpy()[:, None] >= np.array(EDWARDS)).sum(axis=1)
-    known = share.notna()
-    streams["edwards"] = (minutes * weight).where(known)
-    streams["hr_90_min"] = (minutes * (share >= 0.9)).where(known)
-    above = streams["vo2_ml_kg_min"] >= 0.9 * streams["level"]
-    streams["vo2max_90_min"] = (minutes * above).where(streams["level"].notna())
-    columns = ["edwards", "hr_90_min", "vo2max_90_min"]
-    return streams.groupby(["athlete_id", "period"])[columns].sum(min_count=1).reset_index()
-
-
-def months(sessions: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A proxy of fitness where nothing was tested, and the running, of each 28 days.
-
-    The proxy is the median of the runs' speed at :data:`AT_BPM`, if a heartbeat above an assumed
-    :data:`REST_BPM` were worth the same at every speed. Runs of 20 minutes or more with a mean heart
-    rate from 120 to 175 count, and a month needs three of them.
-
-    Returns
-    -------
-    tests and periods: the proxy of the month before stands before the month's running
-    """
-    first = sessions.groupby("athlete_id")["start"].transform("min")
-    own = sessions.assign(month=(sessions["start"] - first).dt.days // MONTH_D + 1)
-    fit = own[(own["duration_s"] >= 1200) & own["hr_mean_bpm"].between(120, 175)]
-    speed = fit["speed_mean_mps"] * (AT_BPM - REST_BPM) / (fit["hr_mean_bpm"] - REST_BPM)
-    grouped = speed.groupby([fit["athlete_id"], fit["month"]])
-    value = grouped.median().where(grouped.count() >= 3).dropna().rename("value").reset_index()
-    tests = value.rename(columns={"month": "test"}).assign(outcome=SPEED)
-    share = ((own["hr_mean_bpm"] - REST_BPM) / (AT_BPM - REST_BPM)).clip(0)
-    hours = own["duration_s"] / 3600
-    own = own.assign(hours=hours, runs=1.0, climb_m=own["elevation_gain_m"], longest_h=hours,
-                     beats=60 * hours * share)  # fmt: skip
-    # No distance: beside the hours it would tell the speed, and so the proxy itself.
-    sums = dict.fromkeys(("hours", "runs", "climb_m", "beats"), "sum")
-    done = own.groupby(["athlete_id", "month"]).agg(sums | {"longest_h": "max"}).reset_index()
-    done["period"] = done["month"] - 1
-    before = done[["athlete_id", "month", *sums]].rename(columns={"month": "period"})
-    done = done.merge(before, on=["athlete_id", "period"], how="left", suffixes=("", "_before"))
-    return tests, done.drop(columns="month")
 
 
 def splits(data: Data, partition: int) -> list[Split]:
@@ -451,7 +400,7 @@ STUDY = Study(
     reference="mlp",
     metric="rmse",
     datasets=("intervals", "sylta2016", "strava_runners", "simulated"),
-    quick=("none", "mean", "who", "past", "load", "done", "mlp", "mlp_again", "pretrained", "simulated",
-           "floor"),
+    quick=("none", "mean", "who", "past", "load", "done", "mlp", "mlp_again", "pretrained",
+           "simulated", "floor"),
     cheap=("none", "mean", "who", "past", "load", "done", "everything"),
 )  # fmt: skip
