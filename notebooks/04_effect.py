@@ -42,7 +42,6 @@ from torch import nn
 from sportsml_lite import evaluate
 from sportsml_lite.baselines.sessions import add_own_past, fit_baseline
 from sportsml_lite.evaluate.power import power
-from sportsml_lite.findings import effect as findings
 from sportsml_lite.findings import outcome as measured
 from sportsml_lite.models import MLP
 from sportsml_lite.plots import effect as figures
@@ -100,12 +99,7 @@ for name, words in measured.said(riders, imagined, real).items():
 # whom a model has never met?
 
 # %% mystnb={"figure": {"caption": "Squared error that is left, in per cent of what is left by saying that all change alike. Each athlete is predicted by models that never met him or her. Bars: 95 % intervals over athletes and models; one that meets the edge goes on. Grey: the part of the changes that is error of the tests.", "name": "fig-effect-outcome"}, "image": {"alt": "Two stairs of dots. Riders: saying that nothing changes is worst; who and when is a little below 100 per cent; how much was done does not lower it further. Simulated athletes: how much was done lowers it, and what was done in each zone lowers it more."}}
-outcome_figures.ladder(
-    {
-        "Real riders: change of VO2max": riders,
-        "Simulated athletes: change of VO2max": imagined,
-    }
-)
+outcome_figures.ladder({"Real riders": riders, "Simulated athletes": imagined})
 
 # %% [markdown]
 # Read it from top to bottom. On average VO2max rose by {glue:text}`mean_change` % a period. Whoever says
