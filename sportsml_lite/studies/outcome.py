@@ -287,7 +287,7 @@ def predictions(
     data: Data, periods: Periods, split: Split, seed: int, arms: Mapping[str, Arm]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """What each arm says of the test periods; arms that this data set cannot have are left out."""
-    there = set(periods.kinds.values())
+    there = {periods.kinds[name] for name in periods.table.names}
     for name, arm in arms.items():
         if arm.model == "floor" and data.true is None:
             continue
