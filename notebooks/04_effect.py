@@ -348,7 +348,8 @@ score_table(
 # **Caveats.** The network is the one we were given, untuned; trees and other rivals stand in the lab,
 # and on tables this small they are the usual winners {footcite:p}`grinsztajn2022`. Twelve people are few,
 # and so are 28. A ranking in our simulator is about our equations. They stand, with the law by which
-# training pays, on the page *The simulated athletes*; the lab repeats the ranking in a second world.
+# training pays, on the page [The simulated athletes](../book/data_simulated); the lab repeats the
+# ranking in a second world.
 
 # %% [markdown]
 # ## Summary

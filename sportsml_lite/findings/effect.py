@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +27,38 @@ def by_target(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], pd.Da
         for name, table in tables.items()
         for target, part in table.groupby("target", sort=False)
     }
+
+
+def judge_by_target(study) -> Callable[[Mapping[str, pd.DataFrame]], dict]:
+    """A study's ``judge`` as a function of Scores by data set."""
+    return lambda tables: study.judge(by_target(tables))
+
+
+def questions(panels, verdicts, survives) -> list[dict]:
+    """Rows of the lab's table of questions; the last column is what another seed does to the MLP.
+
+    Parameters
+    ----------
+    panels : Scores by data set and target; verdicts, survives : by question
+    """
+    null = {
+        key: evaluate.compare(t, "mlp_again", "mlp", "rmse", key[1])
+        for key, t in panels.items()
+        if "mlp_again" in set(t["arm"])
+    }
+    return [
+        {
+            "data": f"{key[0]}, {key[1]}",
+            "arm": TITLES[key[2]],
+            "against": TITLES[key[3]],
+            "gain": c.gain,
+            "verdict": c.verdict,
+            "Holm": survives[key],
+            "harmed": f"{c.harmed} of {c.athletes}",
+            "by seed": null[key[:2]].harmed if key[:2] in null else "–",
+        }
+        for key, c in verdicts.items()
+    ]
 
 
 def way(scores: pd.DataFrame, arm: str, end: str = "floor", start: str = "mean"):

@@ -78,6 +78,7 @@ def read(
     seed: int,
     profile: str,
     settings: Mapping[str, object] | None = None,
+    applies: bool = True,
 ) -> Lab:
     """A study's accepted tables of every data set, or the table of one data set computed now.
 
@@ -86,13 +87,16 @@ def read(
     study, judge : of the chapter's module
     dataset, data_dir, seed, profile : parameters of the page
     settings : further ones of the study's own, by name
+    applies : whether the data set is of this study's kind, where a lab has two studies; if not,
+        its accepted tables are read, or nothing
 
     Raises
     ------
     UserError as :func:`sportsml_lite.studies.runner.table` does
     """
     # What is asked for is looked for too: a folder, or a set without a table, is refused by name.
-    names = dict.fromkeys((*study.datasets, dataset)) if profile == "accepted" else (dataset,)
+    asked = (dataset,) if applies else ()
+    names = dict.fromkeys((*study.datasets, *asked)) if profile == "accepted" else asked
     # A window's length of 0 is the data set's own, as if it were not given.
     given = {n: v for n, v in (settings or {}).items() if v or n not in WINDOW}
     options = [Options(name, data_dir, seed, profile, given) for name in names]

@@ -11,7 +11,7 @@ import pandas as pd
 from sportsml_lite import evaluate
 from sportsml_lite.evaluate.power import power
 from sportsml_lite.findings import effect
-from sportsml_lite.studies.outcome import MEASURED
+from sportsml_lite.studies.outcome import MEASURED, TITLES
 
 WANTED = 0.8  # usual share of studies that should see an effect that is there
 RIDERS = (10, 20, 28, 40, 60, 80, 120, 200, 320)
@@ -190,6 +190,50 @@ def orders(scores: pd.DataFrame) -> pd.DataFrame:
                                   columns=["estimate", "low", "high", "riders"])  # fmt: skip
 
 
-def by_outcome(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], pd.DataFrame]:
-    """Scores by data set and outcome, from Scores by data set."""
-    return effect.by_target(tables)
+def order_rows(scores: pd.DataFrame | None) -> list[dict]:
+    """Rows of the table of :func:`orders`; none where the data set is not there."""
+    if scores is None:
+        return []
+    return [
+        {
+            "orders": name,
+            "difference": f"{row['estimate']:+.1f} [{row['low']:+.1f}, {row['high']:+.1f}]",
+            "riders a group": f"{row['riders']:.0f}",
+        }
+        for name, row in orders(scores).iterrows()
+    ]
+
+
+def name(dataset: str, outcome: str) -> str:
+    """A data set and an outcome, as a column is headed."""
+    return f"{dataset} · {NAMES[outcome]}"
+
+
+def ceilings(panels: Mapping[tuple[str, str], pd.DataFrame]) -> list[dict]:
+    """What the tests say of themselves, a row a data set and outcome."""
+    found = {key: ceiling(scores) for key, scores in panels.items()}
+    return [
+        {
+            "data": name(*key),
+            "mean change": f"{c.change_pct:+.1f}",
+            "spread": f"{c.spread_pct:.1f}",
+            "error of a test": f"{c.error_pct:.1f}" if c.error_pct else "–",
+            "floor": f"{c.floor_pct:.1f}" if c.floor_pct else "–",
+        }
+        for key, c in found.items()
+    ]
+
+
+def questions(verdicts, survives) -> list[dict]:
+    """Rows of the lab's table of questions."""
+    return [
+        {
+            "data": name(*key[:2]),
+            "arm": TITLES[key[2]],
+            "against": TITLES[key[3]],
+            "gain": c.gain,
+            "verdict": c.verdict,
+            "Holm": survives[key],
+        }
+        for key, c in verdicts.items()
+    ]

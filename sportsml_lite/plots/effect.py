@@ -66,6 +66,8 @@ def ladder(
     -------
     fig; grey, left of the noise floor: where no model can come
     """
+    if not panels:
+        return nothing("Not part of this run.")
     tables = {name: remaining(scores) for name, scores in panels.items()}
     for table in tables.values():  # real people have one too, somewhere
         if SHORT["floor"] not in table.index:
@@ -205,6 +207,8 @@ def experience(panels: Mapping[str, pd.DataFrame], title: str = "What earlier se
     -------
     fig
     """
+    if not panels:
+        return nothing("Not part of this run.")
     fig, axes = figure(len(panels), 1, 0.4 + 2.9 * len(panels), squeeze=False)
     for ax, (name, scores) in zip(axes[:, 0], panels.items(), strict=True):
         table = by_experience(scores)
@@ -273,6 +277,11 @@ def athletes_needed(panels: Mapping[str, pd.DataFrame], title: str = ""):
     axes[-1, 0].set_xlabel("training athletes")
     grammar._headline(fig, title)
     return fig
+
+
+def two(scores: pd.DataFrame, first: str, second: str) -> tuple[pd.Series, pd.Series]:
+    """RMSE of each athlete under two arms."""
+    return tuple(athlete_values(scores, arm, "rmse") for arm in (first, second))
 
 
 def results(real: pd.DataFrame, simulated: pd.DataFrame) -> list[dict]:

@@ -15,7 +15,7 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.plots.style import ACCENT, GREY, HARM, INK, QUIET, figure, plain
+from sportsml_lite.plots.style import ACCENT, GREY, HARM, INK, QUIET, figure, nothing, plain
 
 PALE = 0.18  # opacity of bands
 SMALL = 11  # points, of the smallest text: nine pixels on a telephone
@@ -284,6 +284,8 @@ def small_multiples(
     -------
     fig
     """
+    if not panels:
+        return nothing("Not part of this run.")
     rows = -(-len(panels) // cols)
     fig, axes = figure(rows, cols, 0.4 * bool(title) + height_in * rows, squeeze=False,
                        sharex="x" in share, sharey="y" in share)  # fmt: skip

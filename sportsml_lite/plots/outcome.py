@@ -10,7 +10,7 @@ import pandas as pd
 from sportsml_lite.findings import outcome as findings
 from sportsml_lite.plots import grammar
 from sportsml_lite.plots.effect import remaining, stairs
-from sportsml_lite.plots.style import ACCENT, INK, QUIET, figure
+from sportsml_lite.plots.style import ACCENT, INK, QUIET, figure, nothing
 
 SHORT = {
     "none": "nothing changes",
@@ -48,6 +48,8 @@ def ladder(panels: Mapping[str, pd.DataFrame], title: str = "", arms=tuple(SHORT
     -------
     fig; grey: the share that is error of the tests themselves
     """
+    if not panels:
+        return nothing("Not part of this run.")
     tables = {}
     for name, scores in panels.items():
         table = remaining(scores, {arm: SHORT[arm] for arm in arms if arm != "floor"})
@@ -60,18 +62,29 @@ def ladder(panels: Mapping[str, pd.DataFrame], title: str = "", arms=tuple(SHORT
     return stairs(tables, title, SHORT["load"])
 
 
-def seen(noise_sd: float, riders: int, title: str = ""):
-    """How often a study of so many riders would see an effect that is there.
+def first(panels: Mapping[tuple[str, str], pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The first outcome of each data set, under the title of its panel."""
+    leads = {}
+    for (dataset, outcome), scores in panels.items():
+        leads.setdefault(dataset, (panel_title(dataset, outcome), scores))
+    return dict(leads.values())
+
+
+def seen(scores: pd.DataFrame | None, title: str = ""):
+    """How often a study with the noise of this one would see an effect that is there.
 
     Parameters
     ----------
-    noise_sd : SD of all that is not the effect, %; riders : of the study at hand, a dashed line
+    scores : of one outcome; None draws nothing
 
     Returns
     -------
-    fig
+    fig; dashed: as many riders as in this study
     """
-    table = findings.seen(noise_sd)
+    if scores is None:
+        return nothing("Not part of this run.")
+    riders = scores["athlete"].nunique()
+    table = findings.seen(findings.ceiling(scores).spread_pct)
     fig, ax = figure(height_in=3.6)
     ends = {}
     for i, (slope, part) in enumerate(table.groupby("slope")):
@@ -93,11 +106,13 @@ def seen(noise_sd: float, riders: int, title: str = ""):
     return fig
 
 
-def orders(scores: pd.DataFrame, title: str = ""):
+def orders(scores: pd.DataFrame | None, title: str = ""):
     """Change from the first to the last test, a dot a rider, by the order of the training.
 
-    scores : of one outcome, whose arm ``measured`` holds ``total`` by ``group``
+    scores : of one outcome, whose arm ``measured`` holds ``total`` by ``group``; None draws nothing
     """
+    if scores is None:
+        return nothing("Not part of this run.")
     total = scores[scores["metric"] == "total"]
     fig, ax = figure(height_in=2.6)
     names = sorted(total["group"].unique())

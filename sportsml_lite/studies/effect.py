@@ -26,6 +26,7 @@ from sportsml_lite.models import MLP
 from sportsml_lite.prepare import Table
 from sportsml_lite.protocol import Split
 from sportsml_lite.simulate import simulate
+from sportsml_lite.studies.outcome import OUTCOMES
 from sportsml_lite.studies.runner import Options, Study
 from sportsml_lite.training import TrainConfig, examples, fit_many, predict_values
 
@@ -127,6 +128,11 @@ class Data:
     def target(self) -> str:
         """The first target: the training effect, or perceived exertion."""
         return next(iter(self.tables))
+
+
+def knows(options: Options) -> bool:
+    """Whether a data set may have sessions with an effect or a rating."""
+    return options.simulated or options.dataset not in OUTCOMES
 
 
 def load(options: Options) -> Data:

@@ -141,6 +141,11 @@ OUTCOMES = {  # by data set, the first one first on every page
 }
 
 
+def knows(options: Options) -> bool:
+    """Whether a data set has tests before and after weeks of training."""
+    return options.dataset in OUTCOMES and (options.simulated or options.dataset != "simulated")
+
+
 def load(options: Options) -> Data:
     """Tests and the training between them, of one of :data:`OUTCOMES`.
 
@@ -148,13 +153,13 @@ def load(options: Options) -> Data:
     ------
     UserError for a data set without such tests
     """
-    if options.simulated and options.dataset == "simulated":
-        return simulated(options)
-    if options.dataset not in OUTCOMES:
+    if not knows(options):
         raise UserError(
             f"{options.name} holds no tests before and after weeks of training; take one of "
             f"{', '.join(OUTCOMES)}"
         )
+    if options.simulated:
+        return simulated(options)
     found = public.load(options.dataset, options.data_dir)
     tests, periods = found.tests, found.periods
     if options.dataset == "strava_runners":
