@@ -127,8 +127,8 @@ outcome_figures.ladder({"Real riders": riders, "Simulated athletes": imagined})
 # there.
 #
 # **It cannot be seen by so few.** Imagine the study again and again in a world where training *does*
-# matter: one standard deviation more of it gives 1 % more VO2max. With 28 riders, {glue:text}`seen` of
-# 100 such studies would show that a line on training beats the mean. Four of five would with
+# matter: one standard deviation more of it gives 1 % more VO2max. With as many riders as here,
+# {glue:text}`seen` of 100 such studies would show that a line on training beats the mean. Four of five would with
 # {glue:text}`needed` riders. So "not seen" is not "not there".
 #
 # **It is not in the features.** Everyone in this study trained hard and on a plan, so they differ
@@ -347,7 +347,7 @@ score_table(
 #
 # **Caveats.** The network is the one we were given, untuned; trees and other rivals stand in the lab,
 # and on tables this small they are the usual winners {footcite:p}`grinsztajn2022`. Twelve people are few,
-# and so are 28. A ranking in our simulator is about our equations. They stand, with the law by which
+# and so are the riders. A ranking in our simulator is about our equations. They stand, with the law by which
 # training pays, on the page [The simulated athletes](../book/data_simulated); the lab repeats the
 # ranking in a second world.
 

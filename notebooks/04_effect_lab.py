@@ -14,7 +14,8 @@
 # **Two experiments.** *Weeks*: by how many per cent a laboratory's outcome changes from one test to the
 # next, in riders, in runners by a proxy, and in simulated athletes. *Sessions*: how hard a session
 # felt (PMData), or what it did (simulated runners, in two worlds with different equations). Every
-# model predicts athletes it has never met.
+# model predicts athletes it has never met. Weeks: `intervals`, `sylta2016`, `strava_runners`,
+# `simulated`; sessions: `pmdata`, `simulated`, `simulated_b`, or a folder of yours.
 #
 # `accepted` reads the tables in `results/`. `quick` recomputes the first fold of one data set, with
 # fewer athletes and arms; `full` recomputes everything:
@@ -42,7 +43,9 @@ from sportsml_lite.studies import outcome, own, runner
 style.use()
 
 # %% tags=["parameters"]
-dataset = "simulated"  # name or path: also simulated_b, intervals, sylta2016, strava_runners, pmdata or a folder
+dataset = (
+    "simulated"  # name or path: simulated(_b), intervals, pmdata, ... or a folder
+)
 data_dir = ""  # path: folder of your device files or tables, or around the data set
 seed = 0  # 0 to 1000000: added to every job's own seed, and to the simulation's
 profile = "accepted"  # 'accepted', 'quick' or 'full': read the tables, or recompute
@@ -88,11 +91,23 @@ outcome_figures.ladder(outcome_figures.first(tests))
 
 # %% tags=["hide-input"]
 level_table(
-    {measured.name(*key): t for key, t in tests.items()},
+    outcome_figures.first(tests),
+    outcome.TITLES,
+    metric="rmse",
+    caption="RMSE of the change, % of the outcome, mean over athletes, with 95 % interval.",
+)
+
+# %% tags=["hide-input"]
+level_table(
+    {
+        measured.NAMES[key[1]]: t
+        for key, t in tests.items()
+        if key[0] == "intervals"
+    },
     outcome.TITLES,
     metric="rmse",
     show=lambda level: f"{level.estimate:.2f}",
-    caption="RMSE of the change, % of the outcome, mean over athletes.",
+    caption="The same of every outcome of the riders of `intervals`.",
 )
 
 # %% tags=["hide-input"]

@@ -22,7 +22,7 @@ SHORT = {
     "bound": "observable bound",
     "ridge_past": "ridge + own past",
     "ridge_hindsight": "own level known",
-    "floor": "noise floor",
+    "floor": "noise floor (grey)",
 }
 
 
@@ -102,9 +102,9 @@ def stairs(tables: Mapping[str, pd.DataFrame], title: str, accent: str):
 def _stair(ax, table: pd.DataFrame, name: str, accent: str) -> None:
     grammar.interval_rows(table, name, spec=".0f", accent=[accent], ax=ax)
     y = np.arange(len(table))[::-1]
-    ax.step(
-        table["estimate"].dropna(),
-        y[table["estimate"].notna()],
+    ax.step(  # the floor is no model's stair
+        table["estimate"].iloc[:-1],
+        y[:-1],
         where="pre",
         color=QUIET,
         lw=1,
@@ -113,11 +113,9 @@ def _stair(ax, table: pd.DataFrame, name: str, accent: str) -> None:
     ax.axvline(100, color=INK, lw=1, ls="--", zorder=0)
     floor = table["estimate"].iloc[-1]
     if np.isnan(floor):
-        text, at = "nobody knows where it lies", 2
+        ax.annotate("nobody knows where it lies", (2, 0), va="center", fontsize=grammar.SMALL)
     else:
         ax.axvspan(0, floor, color=GREY, alpha=0.3, lw=0, zorder=0)
-        text, at = "grey: no model can come here", floor + 10
-    ax.annotate(text, (at, 0), va="center", fontsize=grammar.SMALL, color=INK)
 
 
 def learning_curve(history: pd.DataFrame, level: float, unit: str):

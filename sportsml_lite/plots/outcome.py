@@ -21,7 +21,7 @@ SHORT = {
     "done": "+ all that was done",
     "mlp": "neural network",
     "pretrained": "+ simulated athletes first",
-    "floor": "noise floor",
+    "floor": "noise floor (grey)",
 }
 DATA = {
     "intervals": "28 riders",
