@@ -71,8 +71,7 @@ def sure(logits):
 def test_out_of_fold_answers_doubt_as_those_to_strangers_do():
     fold, features = fold_of()
     every = np.ones(len(fold.train), bool)
-    honest = ridge_answers(fold, features, every)
-    trap = ridge_answers(fold, features, every, out_of_fold=False)
+    honest, trap = ridge_answers(fold, features, every)
     assert hits(trap.train, fold.train.y) > 0.99 > hits(honest.train, fold.train.y)
     assert abs(sure(honest.train) - sure(honest.test)) < 0.05 < sure(trap.train) - sure(trap.test)
     torch.testing.assert_close(honest.test, trap.test)
@@ -83,11 +82,11 @@ def test_unlabelled_athletes_never_change_an_answer_by_their_labels():
     """Also the class that no labelled window has stays far below, and nobody else's label leaks."""
     fold, features = fold_of()
     known = np.isin(fold.train_athlete, ["p0", "p1", "p2"])
-    found = ridge_answers(fold, features, known)
+    found, _ = ridge_answers(fold, features, known)
     y = fold.train.y.clone()
     y[torch.as_tensor(~known)] = 3
-    other = ridge_answers(SimpleNamespace(**(vars(fold) | {"train": replace(fold.train, y=y)})),
-                          features, known)  # fmt: skip
+    hidden = SimpleNamespace(**(vars(fold) | {"train": replace(fold.train, y=y)}))
+    other, _ = ridge_answers(hidden, features, known)
     for name in ("train", "validation", "test"):
         assert torch.equal(getattr(found, name), getattr(other, name))
     assert bool((found.train[:, 3] <= found.train[:, :3].amin(1) + NEVER + 1).all())
@@ -102,7 +101,7 @@ def test_an_answer_of_someone_left_out_does_not_depend_on_their_own_labels():
     y = fold.train.y.clone()
     y[mine] = (y[mine] + 1) % 3
     other = SimpleNamespace(**(vars(fold) | {"train": replace(fold.train, y=y)}))
-    one, two = (ridge_answers(f, features, every).train for f in (fold, other))
+    one, two = (ridge_answers(f, features, every)[0].train for f in (fold, other))
     agree = (one.argmax(1) == two.argmax(1)).double()
     assert float(agree[mine].mean()) > 0.9  # their answers come from the other five
 

@@ -18,15 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
-from sportsml_lite.baselines.windows import KERNEL_STRENGTHS, NEVER, ridges
+from sportsml_lite.baselines.kernels import Kernels
+from sportsml_lite.baselines.windows import KERNEL_STRENGTHS, NEVER, every_nth, ridges
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import macro_f1
 from sportsml_lite.evaluate.calibration import fit_temperature
 from sportsml_lite.prepare import fit_scaler
+from sportsml_lite.prepare.tasks import Task
+from sportsml_lite.protocol import PARTS, Split
 from sportsml_lite.training.folds import Fold, class_weights
 
 
@@ -42,6 +46,30 @@ class Answers:
         """The mean of two teachers' logits."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return Answers(*((a + b) / 2 for a, b in pairs))
+
+
+class Convolved:
+    """Random convolutions of a split's training, validation and test windows, made when asked."""
+
+    def __init__(self, task: Task, split: Split):
+        windows = task.windows
+        self.parts = [windows.take(split.rows(windows.athlete, part)) for part in PARTS]
+        self.signs = task.signs
+
+    @cached_property
+    def features(self) -> tuple[np.ndarray, ...]:
+        """(N, F) of each part; labels have no part in them."""
+        kernels = Kernels(self.parts[0], self.signs)
+        return tuple(kernels.features(part) for part in self.parts)
+
+    def rows(self, labelled: tuple[str, ...] | None) -> np.ndarray:
+        """(N,) bool: the training windows that a ridge learns from; of very many every n-th."""
+        train = self.parts[0]
+        known = np.ones(len(train), bool)
+        if labelled is not None:
+            known = np.isin(train.athlete.astype(str), labelled)
+        known[known] = every_nth(train.take(known))
+        return known
 
 
 def leave_groups_out(
@@ -67,15 +95,16 @@ def leave_groups_out(
     names = np.unique(group)
     if len(names) < 2:
         raise UserError(f"out of fold: only {names.tolist()}; two or more groups are needed")
-    B, b = next(ridges(X, Y, [strength], weight))
     root = np.sqrt(np.ones(len(X)) if weight is None else weight)[:, None]
     total = float((root**2).sum())
-    centre = (root**2 * X).sum(0) / total
-    A, missed = root * (X - centre), root * (Y - X @ B - b)
+    centre, level = ((root**2 * Z).sum(0) / total for Z in (X, Y))
+    A, targets = root * (X - centre), root * (Y - level)
     wide = A.shape[1] > A.shape[0]
     products = A @ A.T if wide else A.T @ A
     products.flat[:: len(products) + 1] += strength
     factor = cho_factor(products, overwrite_a=True, check_finite=False)
+    B = A.T @ cho_solve(factor, targets) if wide else cho_solve(factor, A.T @ targets)
+    missed = targets - A @ B
     for name in names:
         g = group == name
         if wide:
@@ -88,26 +117,25 @@ def leave_groups_out(
         missed_alone = solve(left, missed[g])
         pull = column @ missed_alone
         own = B - (A.T @ pull if wide else pull)
-        level = b + centre @ B - (root[g] * missed_alone).sum(0) / total
-        yield name, own, level - centre @ own
+        level_alone = level - (root[g] * missed_alone).sum(0) / total
+        yield name, own, level_alone - centre @ own
 
 
 def ridge_answers(
     fold: Fold,
     features: tuple[np.ndarray, np.ndarray, np.ndarray],
     rows: np.ndarray,
-    out_of_fold: bool = True,
-) -> Answers:
-    """What a ridge on features says of a fold's windows.
+) -> tuple[Answers, Answers]:
+    """What a ridge on features says of a fold's windows: out of fold, and in sample.
 
-    Each athlete whose labels it learns from is answered by the others' ridge, everybody else by the
-    ridge of all. Validation athletes choose its strength.
+    Out of fold, each athlete whose labels it learns from is answered by the others' ridge,
+    everybody else by the ridge of all. In sample, the ridge of all answers its own training windows
+    too, which is a trap that chapter 8 shows. Validation athletes choose the ridge's strength.
 
     Parameters
     ----------
     features : (N, D) of the training, validation and test windows
     rows : (N,) bool, the training windows that it learns from
-    out_of_fold : False answers its own training windows too, a trap that chapter 8 shows
 
     Raises
     ------
@@ -130,8 +158,9 @@ def ridge_answers(
     for athlete, B_g, b_g in leave_groups_out(X[rows], Y, strength, owner[rows], weight):
         honest[owner == athlete] = X[owner == athlete] @ B_g + b_g
     tau = fit_temperature(honest[rows], place)
-    each = honest if out_of_fold else scores, X_val @ B + b, X_test @ B + b
-    return Answers(*(_logits(part / tau, kinds, fold.n_outputs) for part in each))
+    each = (honest, scores, X_val @ B + b, X_test @ B + b)
+    own, trap, *others = (_logits(part / tau, kinds, fold.n_outputs) for part in each)
+    return Answers(own, *others), Answers(trap, *others)
 
 
 def network_answers(fold: Fold, logits: tuple[torch.Tensor, ...]) -> Answers:
