@@ -110,7 +110,7 @@ panels = {
 small_multiples(
     panels,
     interval_rows,
-    height_in=5.2,
+    height_in=6.4,
     band=rule.smallest_effect,
     spec="+.3f",
     accent=[distil.TITLES[a] for a in own],

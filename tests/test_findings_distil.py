@@ -67,7 +67,7 @@ def test_the_claim_names_where_and_how_a_teacher_pays():
     better.loc[best, "value"] += 0.03
     tables = {"swimming": none, "actes": none, "simulated": better}
     claim = findings.findings(tables)["claim"]
-    assert claim.startswith("A teacher pays for the simulated runners (most with “8 labelled: the ")
+    assert claim.startswith("A teacher pays for the simulated runners (most with “8 labelled: ")
     assert "”: +0.05" in claim
     assert claim.endswith("For the swimmers and the riders no gain stands.")
     only = none["arm"].str.startswith("pretrained") & none["metric"].eq("macro_f1")

@@ -103,7 +103,8 @@ def _claim(verdicts: Mapping, survives: Mapping) -> str:
         return ("No teacher pays: whoever teaches, with few labels or many, no gain over the "
                 "student who never had a teacher stands after the correction.")  # fmt: skip
     rest = f" For the {' and the '.join(others)} no gain stands." if others else ""
-    return f"A teacher pays {' and '.join(pays)}.{rest}"
+    most = f"{', '.join(pays[:-1])} and {pays[-1]}" if len(pays) > 1 else pays[0]
+    return f"A teacher pays {most}.{rest}"
 
 
 def _listed(verdicts: Mapping, survives: Mapping, verdict: str) -> str:
