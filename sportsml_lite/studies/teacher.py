@@ -117,7 +117,8 @@ TITLES = {
 RIVALS = ("zone", "forest", "boosting", "minirocket", "minirocket_mirrored", "multirocket_hydra")
 QUESTIONS = {
     **{name: ("teacher", name) for name in RIVALS},
-    "alone": ("single", "minirocket_mirrored"),
+    "network_minirocket": ("ensemble", "minirocket"),
+    "network_minirocket_mirrored": ("ensemble", "minirocket_mirrored"),
     "chosen": ("teacher", "ensemble"),
     "blend": ("blend", "ensemble"),
     "lite": ("lite", "ensemble"),
@@ -128,7 +129,7 @@ QUESTIONS = {
     **{name: (name, "student") for name in ARMS if name.startswith("student_")},
 }
 COUNTED = ("teacher", "minirocket", "minirocket_mirrored")  # arms whose mistakes are kept
-KINDS = {"ensemble": "lstm", "chosen": "chosen"}  # of teachers; the others bear the arm's name
+KINDS = {"ensemble": "lstm"}  # of teachers; the others bear the arm's name
 KERNELS = ("minirocket", "multirocket_hydra", "blend")
 FIELD = ("boosting", "multirocket_hydra", "ensemble", "lite", "blend", "chosen")
 
@@ -181,9 +182,9 @@ def score(
     """Rows of one job: arm, athlete, metric, value, n and what a count counts.
 
     Metrics of each test athlete: ``macro_f1``, ``accuracy``; of the arms :data:`COUNTED` also
-    ``count``, windows of class ``truth`` answered as ``predicted``. Where a watch can sit on two
-    wrists, the arm :data:`RECORDING` holds what :func:`wrists` finds. An arm that such windows do
-    not allow is left out: no heart rate, no mirror.
+    ``count``, windows of class ``truth`` answered as ``predicted``. ``chosen`` is the teacher's
+    kind. Where a watch can sit on two wrists, the arm :data:`RECORDING` holds what :func:`wrists`
+    finds. An arm that such windows do not allow is left out: no heart rate, no mirror.
 
     Raises
     ------
@@ -194,10 +195,11 @@ def score(
     room = _Room(task, split, seed, options)
     rows = []
     for name, arm in arms.items():
-        if room.applies(arm):
-            rows.append(
-                judged(parts[2], room.answer(arm, *parts), name in COUNTED).assign(arm=name)
-            )
+        if not room.applies(arm):
+            continue
+        found = judged(parts[2], room.answer(arm, *parts), name in COUNTED).assign(arm=name)
+        chosen = {"chosen": room.teachers.fit("chosen").kind} if arm.model == "chosen" else {}
+        rows.append(found.assign(**chosen))
     if WRIST in windows.channels:
         moves = int(np.bincount(windows.y[windows.y > 0]).argmax())
         rows.append(wrists(parts[2], moves).assign(arm=RECORDING))
