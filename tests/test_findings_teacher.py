@@ -79,20 +79,12 @@ def test_whose_wrist_is_unknown_is_a_group_of_its_own():
     groups = findings.mended(table[known])
     assert [len(part) for part in groups.values()] == [2, 17, 1]
     assert groups["no freestyle, wrist unknown"].index.tolist() == ["s19"]
-    far = table["arm"].eq("unmirrored") & table["athlete"].eq("s19")
-    table.loc[far, "value"] = 0.1
-    assert (
-        "One swimmer gains as much"
-        in findings.findings(all_tables() | {"swimming": table[known]})["third"]
-    )
-    assert "Nobody" in findings.findings(all_tables())["third"]
 
 
 def test_findings_count_wrists_and_questions():
     found = findings.findings(all_tables(spread=0.0005))
     assert (found["few"], found["shown"], found["swimmers"]) == ("2", "20", "20")
     assert (found["mended"], found["unmended"]) == ("+0.05", "+0.05")
-    assert int(found["asked"]) == len(study.judge(all_tables()))
     assert "swimmers over MiniRocket, mirrored" in found["won"]
     assert "riders over heart-rate zones" in found["won"]
     low = findings.findings(all_tables(teacher=-0.3))

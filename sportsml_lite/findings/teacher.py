@@ -65,7 +65,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     other, usual = (mend.get(f"on the {side} wrist", "–") for side in ("other", "usual"))
     main = {d: verdicts[d, f"network_{rival(t)}"] for d, t in tables.items()}
     first, turned = main["swimming"], verdicts["swimming", "turned"]
-    chosen, against = verdicts["swimming", "chosen"], verdicts["swimming", rival(swimmers)]
+    against = verdicts["swimming", rival(swimmers)]
     rule_of_thumb = verdicts["actes", "zone"]
     every = [c.verdict == "better" for (d, q), c in verdicts.items()
              if QUESTIONS[q][0] == "teacher" and q in RIVALS and d == "swimming"]  # fmt: skip
@@ -74,8 +74,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     return {
         "in_short": _turned(turned) + f"; all swimmers together, {WON[first.verdict]}.",
         "turned": f"{turned.gain:+.3f}",
-        "chosen": _chosen(swimmers),
-        "chosen_gain": STANDS[chosen.verdict].format(f"{chosen.gain:+.3f}"),
+        "chosen": chosen(swimmers),
         "against": STANDS[against.verdict].format(f"{against.gain:+.3f}"),
         "worth": worth(verdicts),
         "answer": "Yes, it is" if all(every) else "That is not shown",
@@ -91,12 +90,10 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "harmed_null": f"{compare(swimmers, 'single_again', 'single').harmed}",
         "smallest": f"{rule.smallest_effect:.2f}",
         "harm": f"{rule.harm:.2f}",
-        "asked": f"{len(verdicts)}",
         "shown": f"{len(levels)}",
         "few": f"{len(few)}",
         "mended": other,
         "unmended": usual,
-        "third": _third(groups),
     }
 
 
@@ -106,7 +103,7 @@ def _turned(c: Comparison) -> str:
     return NO_TURN.format(f"{c.gain:+.3f}")
 
 
-def _chosen(scores: pd.DataFrame) -> str:
+def chosen(scores: pd.DataFrame) -> str:
     """Which candidate is the teacher, and in how many of the models."""
     models = scores[scores["arm"] == "teacher"].drop_duplicates(["partition", "fold"])
     counts = models["chosen"].value_counts()
@@ -133,18 +130,6 @@ def worth(verdicts: Mapping[tuple[str, str], Comparison]) -> str:
     if not better:
         return "none of them can be told from chance"
     return f"{len(better)} of {len(found)} pay: {'; '.join(better)}"
-
-
-def _third(groups: Mapping[str, pd.Series]) -> str:
-    """A sentence on whoever's wrist is unknown."""
-    least = groups.get("on the other wrist", pd.Series([np.inf])).min()
-    unknown = next((part for name, part in groups.items() if "unknown" in name), pd.Series([0.0]))
-    count = int((unknown >= least).sum())
-    if not count:
-        return "Nobody whose wrist is unknown gains as much."
-    words = {1: "One swimmer gains", 2: "Two swimmers gain", 3: "Three swimmers gain"}
-    who = words.get(count, f"As many as {count} swimmers gain")
-    return f"{who} as much without showing the stroke: perhaps theirs sits on that wrist too."
 
 
 def _sentence(people: str, c: Comparison) -> str:
