@@ -131,6 +131,52 @@ class LSTMTeacher(nn.Module):
         return self.head(self.dropout(torch.cat([mean, top, last], 1)))
 
 
+class LITE(nn.Module):
+    r"""Light convolutions of three lengths side by side, then two depthwise-separable ones.
+
+    After Ismail-Fawaz et al. 2023, without their fixed filters: long and short patterns are looked
+    for at once, and what follows mixes them cheaply. The head sees the mean over time.
+
+    Parameters
+    ----------
+    n_channels : C; n_outputs : classes, or 1 for a regression
+    width : channels of each length and of what follows; kernel : the longest, samples
+
+    Raises
+    ------
+    UserError if a size is not a whole number above 0, or the kernel is shorter than 4
+    """
+
+    DILATIONS = (2, 4)
+
+    def __init__(self, n_channels: int, n_outputs: int, width: int = 32, kernel: int = 40):
+        super().__init__()
+        _check_sizes("LITE", n_channels, n_outputs, width, kernel)
+        if kernel < 4:
+            raise UserError(f"LITE: kernel {kernel}; its quarter is a kernel too: give 4 or more")
+        lengths = (kernel, kernel // 2, kernel // 4)
+        self.front = nn.ModuleList(
+            [nn.Conv1d(n_channels, width, k, padding="same") for k in lengths]
+        )
+        inner = (3 * width, width)
+        self.depth = nn.ModuleList(
+            [nn.Conv1d(c, c, kernel // 2, padding="same", groups=c, dilation=d)
+             for c, d in zip(inner, self.DILATIONS, strict=True)]
+        )  # fmt: skip
+        self.point = nn.ModuleList([nn.Conv1d(c, width, 1) for c in inner])
+        self.norms = nn.ModuleList([ChannelNorm(c) for c in (3 * width, width, width)])
+        self.head = nn.Linear(width, n_outputs)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Windows (N, C, T), with mask (N, T) False in padding, to (N, outputs)."""
+        seen = x.new_ones(1, 1, x.shape[2]) if mask is None else mask[:, None].to(x.dtype)
+        x = torch.cat([conv(x * seen) for conv in self.front], 1)
+        x = self.norms[0](x).relu() * seen
+        for depth, point, norm in zip(self.depth, self.point, self.norms[1:], strict=True):
+            x = norm(point(depth(x))).relu() * seen
+        return self.head(x.sum(2) / seen.sum(2).clamp(min=1))
+
+
 class Student(nn.Module):
     r"""Small causal network: depthwise-separable convolutions, normalised at each time step.
 

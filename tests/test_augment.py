@@ -122,3 +122,21 @@ def test_what_cannot_be_turned_is_refused():
     config = replace(TrainConfig(), augment=Augment(gain=0.1))
     with pytest.raises(UserError, match="augmentation"):
         fit_many(MLP, TrainData(rows, rows), [0], config)
+
+
+def test_an_offset_is_one_number_a_window_and_channel():
+    X = windows()
+    change = (Augment(offset=0.3)(X, SENSORS, chance()) - X).numpy()
+    np.testing.assert_allclose(change, change[:, :, :1].repeat(7, axis=2), atol=1e-9)
+    assert change[:, :, 0].std() == pytest.approx(0.3, rel=0.1)
+
+
+def test_a_warped_window_is_the_same_movement_at_another_speed():
+    time = torch.linspace(-1, 1, 181, dtype=torch.float64)
+    X = torch.stack([time, time.square()]).expand(40, 2, 181)
+    found = Augment(warp=0.2)(X, sensors_of(("a", "b"), np.zeros(2), np.ones(2)), chance())
+    inner = slice(30, 151)  # nowhere past an end
+    speed = found[:, 0, inner] / time[inner]
+    middle = torch.nan_to_num(speed, nan=1).nanmedian(1).values
+    assert 0.8 <= middle.min() < 0.85 and 1.15 < middle.max() <= 1.2001
+    torch.testing.assert_close(found[:, 1, inner], found[:, 0, inner].square(), rtol=0, atol=2e-4)

@@ -104,6 +104,7 @@ prepare regression
 models losses
 training
 transfer baselines
+teachers
 studies
 findings
 plots

@@ -258,6 +258,42 @@ def _forest(train: Windows, validation: Windows, seed: int) -> Predictor:
 
 
 def _boosting(train: Windows, validation: Windows, seed: int) -> Predictor:
+    trees, means = _boosted(train, validation, seed)
+    return lambda windows: trees.predict(window_statistics(windows, means))
+
+
+def fit_tree_scores(train: Windows, validation: Windows, seed: int = 0) -> Predictor:
+    """Boosted trees that say how sure they are: the logarithm of each class's probability.
+
+    Parameters
+    ----------
+    train, validation, seed : as for :func:`fit_window_baseline`
+
+    Returns
+    -------
+    function of windows giving (N, K); a class that training lacks has :data:`NEVER` or less
+
+    Raises
+    ------
+    UserError for windows without classes, and as :func:`fit_window_baseline` does
+    """
+    if not train.classes:
+        raise UserError("baseline: scores are those of classes; the target is a number")
+    _check("boosting", train, validation)
+    trees, means = _boosted(train, validation, seed)
+
+    def scores(windows: Windows) -> np.ndarray:
+        _check_form(train, windows)
+        found = np.log(np.maximum(trees.predict_proba(window_statistics(windows, means)), 1e-12))
+        out = np.full((len(windows), len(train.classes)), found.min(initial=NEVER))
+        out[:, trees.classes_] = found
+        return out
+
+    return scores
+
+
+def _boosted(train: Windows, validation: Windows, seed: int):
+    """The trees, and the means that fill gaps before anything was measured."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     means = fit_scaler(train.X).mean
@@ -276,7 +312,7 @@ def _boosting(train: Windows, validation: Windows, seed: int) -> Predictor:
         y_val=validation.y,
         sample_weight_val=_weights(train, validation.y),
     )
-    return lambda windows: trees.predict(window_statistics(windows, means))
+    return trees, means
 
 
 def _minirocket(train: Windows, validation: Windows, seed: int) -> _Line:

@@ -22,7 +22,7 @@ import torch
 from sportsml_lite.errors import UserError
 
 AXIS = re.compile(r"(.+_)([xyz])(_.+)")  # a channel of a sensor with three axes: acc_x_mps2
-LIMITS = {"rotation_deg": 180.0, "gain": 0.9}
+LIMITS = {"rotation_deg": 180.0, "gain": 0.9, "offset": 10.0, "warp": 0.9}
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Augment:
     ----------
     rotation_deg : largest angle by which a sensor is turned, about any axis, 0 to 180°
     gain : largest change of a channel's size, 0 to 0.9: 0.2 is a factor from 0.8 to 1.2
+    offset : standard deviation of what is added to a channel, in training's standard deviations
+    warp : largest change of speed, 0 to 0.9: 0.1 plays a window up to a tenth faster or slower
 
     Raises
     ------
@@ -75,6 +77,8 @@ class Augment:
 
     rotation_deg: float = 0.0
     gain: float = 0.0
+    offset: float = 0.0
+    warp: float = 0.0
 
     def __post_init__(self):
         for name, top in LIMITS.items():
@@ -108,7 +112,21 @@ class Augment:
         mean, factor = sensors.mean.to(X.dtype), sensors.factor.to(X.dtype)
         shift = (change @ mean - mean) / factor
         change = change * factor / factor[:, None]
-        return torch.baddbmm(shift[:, :, None], change, X)
+        if self.offset:
+            noise = torch.randn(X.shape[:2], generator=random, dtype=X.dtype)
+            shift = shift + self.offset * noise
+        X = torch.baddbmm(shift[:, :, None], change, X)
+        return _warped(X, self.warp, random) if self.warp else X
+
+
+def _warped(X: torch.Tensor, limit: float, random: torch.Generator) -> torch.Tensor:
+    """Windows played faster or slower about their middle; an end that is passed is reflected."""
+    chance = torch.rand(len(X), 1, generator=random, dtype=X.dtype)
+    time = torch.linspace(-1, 1, X.shape[2], dtype=X.dtype) * (1 + limit * (2 * chance - 1))
+    place = torch.stack([time, torch.zeros_like(time)], -1)[:, None]  # of images one sample high
+    return torch.nn.functional.grid_sample(
+        X[:, :, None], place, padding_mode="reflection", align_corners=True
+    )[:, :, 0]
 
 
 def rotations(count: int, limit_deg: float, random: torch.Generator) -> torch.Tensor:

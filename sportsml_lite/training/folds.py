@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare import fill_windows, fit_scaler
+from sportsml_lite.prepare import Scaler, fill_windows, fit_scaler
 from sportsml_lite.prepare.tasks import Task
 from sportsml_lite.protocol import PARTS, PROTOCOL, Split, fold_athletes
 from sportsml_lite.schema import Windows
@@ -40,12 +40,21 @@ class Fold:
     stride: int
     y_mean: float
     y_scale: float
-    sensors: Sensors
+    scaler: Scaler
 
     @property
     def n_outputs(self) -> int:
         """Classes, or 1 for a number."""
         return len(self.classes) or 1
+
+    @property
+    def sensors(self) -> Sensors:
+        """What the channels are, for augmentation."""
+        return sensors_of(self.windows.channels, self.scaler.mean, self.scaler.factor)
+
+    def sequences(self, windows: Windows) -> Sequences:
+        """Any windows with the fold's channels as its networks read them."""
+        return _sequences(windows, self.scaler, self.y_mean, self.y_scale)
 
     def data(self, labelled: Sequence[str] | None = None, unlabelled: bool = False) -> TrainData:
         """What a network is trained on.
@@ -136,7 +145,7 @@ def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
         stride=_stride(windows),
         y_mean=mean,
         y_scale=scale,
-        sensors=sensors_of(windows.channels, scaler.mean, scaler.factor),
+        scaler=scaler,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.models import LSTMTeacher, Student
+from sportsml_lite.models import LITE, LSTMTeacher, Student
 from sportsml_lite.training.augment import Augment
 from sportsml_lite.training.cache import fit_cached
 from sportsml_lite.training.config import TrainConfig
@@ -69,7 +69,11 @@ def config_for(fold: Fold, profile: str = "full") -> ModelConfig:
 
 
 def train_teacher(
-    fold: Fold, seed: int, config: ModelConfig, labelled: Sequence[str] | None = None
+    fold: Fold,
+    seed: int,
+    config: ModelConfig,
+    labelled: Sequence[str] | None = None,
+    lite: bool = False,
 ) -> list[TrainResult]:
     """The LSTM teacher of one fold: ``config.networks`` networks of different seeds.
 
@@ -77,10 +81,13 @@ def train_teacher(
     ----------
     seed : of the teacher; its networks draw from seeds of their own
     labelled : training athletes whose labels are known; None is all of them
+    lite : light convolutions instead of an LSTM
     """
     sizes = config.teacher_width, config.teacher_hidden, config.teacher_layers
 
     def build(channels):
+        if lite:
+            return LITE(channels, fold.n_outputs)
         return LSTMTeacher(channels, fold.n_outputs, *sizes)
 
     data = fold.data(labelled)
