@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ class Teachers:
         if not task.windows.classes:
             raise UserError(f"{task.name}: a teacher tells classes apart, and the target is a "
                             "number; take target = 'class'")  # fmt: skip
-        self.task, self.seed, self.config = task, seed, config
+        self.task, self.split, self.seed, self.config = task, split, seed, config
         self.labelled = None if labelled is None else tuple(labelled)
         self.fold = make_fold(task, split)
         windows = task.windows
@@ -100,6 +101,10 @@ class Teachers:
         if kind not in self.fitted:
             self.fitted[kind] = self._chosen() if kind == "chosen" else self._one(kind)
         return self.fitted[kind]
+
+    def without(self, labelled: Sequence[str]) -> Teachers:
+        """The candidates of the same fold when these labels alone are known."""
+        return Teachers(self.task, self.split, self.seed, self.config, labelled)
 
     def _one(self, kind: str) -> Teacher:
         raw = self._blend() if kind == "blend" else self._raw(kind)
@@ -136,16 +141,20 @@ class Teachers:
             self.train, self.validation, self.task.signs, known=self.known, kind=kind
         )
 
-    def _blend(self) -> Callable:
-        """The members' logits, in the shares that make validation labels most likely."""
-        first, second = (self.fit(kind).logits for kind in MEMBERS)
-        one, two = first(self.validation), second(self.validation)
+    @cached_property
+    def share(self) -> float:
+        """Of the first member in the blend: what makes validation labels most likely."""
+        one, two = (self.fit(kind).logits(self.validation) for kind in MEMBERS)
 
         def loss(share: float) -> float:
             logits, y = self._judged(share * one + (1 - share) * two)
             return float(torch.nn.functional.cross_entropy(logits, y))
 
-        share = min(SHARES, key=loss)
+        return min(SHARES, key=loss)
+
+    def _blend(self) -> Callable:
+        """The members' logits, in their shares."""
+        share, (first, second) = self.share, (self.fit(kind).logits for kind in MEMBERS)
         return lambda windows: share * first(windows) + (1 - share) * second(windows)
 
     def _chosen(self) -> Teacher:

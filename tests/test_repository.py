@@ -105,6 +105,7 @@ models losses
 training
 transfer baselines
 teachers
+soft
 studies
 findings
 plots

@@ -1,22 +1,18 @@
 """Soft answers: a ridge without an athlete is the ridge that never saw them, and is calibrated."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from sportsml_lite.baselines.windows import NEVER, ridges
+from sportsml_lite import soft
+from sportsml_lite.baselines.windows import ridges
 from sportsml_lite.errors import UserError
-from sportsml_lite.evaluate.calibration import fit_temperature
-from sportsml_lite.training.data import Sequences
-from sportsml_lite.training.soft import (
-    Answers,
-    leave_groups_out,
-    network_answers,
-    ridge_answers,
-)
+from sportsml_lite.evaluate import fit_temperature
+from sportsml_lite.schema import Windows
+from sportsml_lite.soft import leave_groups_out, ridge_answers, soft_answers
+from sportsml_lite.teachers import LACKING
 
 
 @pytest.mark.parametrize("columns", [4, 90], ids=["long", "wide"])
@@ -41,81 +37,110 @@ def test_one_group_cannot_be_left_out():
         next(leave_groups_out(np.ones((3, 1)), np.ones((3, 1)), 1.0, np.array(["a"] * 3)))
 
 
-def fold_of(people=6, each=20, columns=300, signal=2.0, seed=0):
-    """Three classes that a few features tell apart among many of noise, and a fold of them."""
+def part(random, names, each, columns, signal):
+    """Windows of one channel whose samples are features: three classes, and much noise."""
+    n = len(names) * each
+    y = random.integers(0, 3, n)
+    X = random.normal(size=(n, 1, columns)).astype(np.float32)
+    X[:, 0, :3] += signal * (y[:, None] == np.arange(3))
+    owner = np.repeat(names, each)
+    return Windows(
+        X=X, mask=np.ones((n, columns), bool), y=y, athlete=owner, recording=owner,
+        t0_s=np.arange(n, dtype=float), channels=("x",), classes=("a", "b", "c", "d"), rate_hz=1.0,
+    )  # fmt: skip
+
+
+def field(labelled=None, columns=300, signal=2.0, seed=0):
+    """Teachers of six athletes, a class of whom nobody has seen; and windows of strangers."""
     random = np.random.default_rng(seed)
+    train = part(random, [f"p{i}" for i in range(6)], 20, columns, signal)
+    validation, test = (part(random, [name], 60, columns, signal) for name in ("v", "t"))
+    known = np.ones(120, bool) if labelled is None else np.isin(train.athlete, labelled)
+    task = SimpleNamespace(signs=None)
+    return SimpleNamespace(train=train, validation=validation, known=known, task=task), test
 
-    def part(n):
-        y = random.integers(0, 3, n)
-        X = random.normal(size=(n, columns)).astype(np.float32)
-        X[:, :3] += signal * (y[:, None] == np.arange(3))
-        return X, Sequences(torch.zeros(n, 1, 1), None, torch.from_numpy(y))
 
-    n = people * each
-    (X, train), (X_val, validation), (X_test, test) = part(n), part(60), part(60)
-    owner = np.repeat([f"p{i}" for i in range(people)], each)
-    fold = SimpleNamespace(
-        train=train, validation=validation, test=test, train_athlete=owner, n_outputs=4
-    )
-    return fold, (X, X_val, X_test)
+@pytest.fixture(autouse=True)
+def samples_as_features(monkeypatch):
+    """In place of convolutions."""
+    kernels = SimpleNamespace(features=lambda windows: windows.X[:, 0])
+    monkeypatch.setattr(soft, "Kernels", lambda train, signs: kernels)
 
 
 def hits(logits, y):
-    return float((logits.argmax(1) == y).double().mean())
+    return float((logits.argmax(1).numpy() == y).mean())
 
 
 def sure(logits):
     return float(logits.softmax(1).amax(1).mean())
 
 
-def test_out_of_fold_answers_doubt_as_those_to_strangers_do():
-    fold, features = fold_of()
-    every = np.ones(len(fold.train), bool)
-    honest, trap = ridge_answers(fold, features, every)
-    assert hits(trap.train, fold.train.y) > 0.99 > hits(honest.train, fold.train.y)
-    assert abs(sure(honest.train) - sure(honest.test)) < 0.05 < sure(trap.train) - sure(trap.test)
-    torch.testing.assert_close(honest.test, trap.test)
-    assert fit_temperature(honest.train[:, :3], fold.train.y) == pytest.approx(1, abs=0.02)
+def test_out_of_fold_answers_doubt_and_the_others_do_not():
+    teachers, _ = field()
+    y = teachers.train.y
+    honest, trap = ridge_answers(teachers)
+    assert hits(trap, y) > 0.99 > 0.9 > hits(honest, y) > 0.4
+    assert sure(trap) > sure(honest) + 0.1
+    assert abs(sure(honest) - hits(honest, y)) < 0.1  # as sure as right
+    assert fit_temperature(honest[:, :3], y) == pytest.approx(1, abs=0.02)
 
 
 def test_unlabelled_athletes_never_change_an_answer_by_their_labels():
-    """Also the class that no labelled window has stays far below, and nobody else's label leaks."""
-    fold, features = fold_of()
-    known = np.isin(fold.train_athlete, ["p0", "p1", "p2"])
-    found, _ = ridge_answers(fold, features, known)
-    y = fold.train.y.clone()
-    y[torch.as_tensor(~known)] = 3
-    hidden = SimpleNamespace(**(vars(fold) | {"train": replace(fold.train, y=y)}))
-    other, _ = ridge_answers(hidden, features, known)
-    for name in ("train", "validation", "test"):
-        assert torch.equal(getattr(found, name), getattr(other, name))
-    assert bool((found.train[:, 3] <= found.train[:, :3].amin(1) + NEVER + 1).all())
+    """Nor has a class without a label a chance; and they are answered alike in and out of fold."""
+    teachers, _ = field(["p0", "p1", "p2"])
+    found = ridge_answers(teachers)
+    teachers.train.y[~teachers.known] = 3
+    for one, two in zip(found, ridge_answers(teachers), strict=True):
+        assert torch.equal(one, two)
+        assert bool((one[:, 3] == LACKING).all())
+    rest = torch.as_tensor(~teachers.known)
+    assert torch.equal(found[0][rest], found[1][rest])
     with pytest.raises(UserError, match="two or more"):
-        ridge_answers(fold, features, fold.train_athlete == "p0")
+        ridge_answers(field(["p0"])[0])
 
 
 def test_an_answer_of_someone_left_out_does_not_depend_on_their_own_labels():
-    fold, features = fold_of(columns=20, signal=4.0)
-    every = np.ones(len(fold.train), bool)
-    mine = torch.as_tensor(fold.train_athlete == "p1")
-    y = fold.train.y.clone()
-    y[mine] = (y[mine] + 1) % 3
-    other = SimpleNamespace(**(vars(fold) | {"train": replace(fold.train, y=y)}))
-    one, two = (ridge_answers(f, features, every)[0].train for f in (fold, other))
-    agree = (one.argmax(1) == two.argmax(1)).double()
-    assert float(agree[mine].mean()) > 0.9  # their answers come from the other five
+    teachers, _ = field(columns=20, signal=4.0)
+    one = ridge_answers(teachers)[0].argmax(1).numpy()
+    mine = teachers.train.athlete == "p1"
+    teachers.train.y[mine] = (teachers.train.y[mine] + 1) % 3
+    two = ridge_answers(teachers)[0].argmax(1).numpy()
+    assert (one == two)[mine].mean() > 0.9  # their answers come from the other five
 
 
-def test_a_network_is_asked_at_the_temperature_of_validation():
-    fold, _ = fold_of()
-    y = fold.validation.y
-    random = torch.Generator().manual_seed(1)
-    logits = 9 * torch.nn.functional.one_hot(y, 4) + 6 * torch.randn(60, 4, generator=random)
-    found = network_answers(fold, (logits, logits, 2 * logits))
-    assert fit_temperature(found.validation, y) == pytest.approx(1, abs=0.01)
-    torch.testing.assert_close(found.test, 2 * found.train)
+class Memory:
+    """A teacher of any kind that knows how many athletes it learned from."""
+
+    def __init__(self, teachers, labelled):
+        self.known = np.isin(teachers.train.athlete, labelled)
+        self.train, self.share, self.labelled = teachers.train, 0.25, labelled
+
+    def without(self, labelled):
+        return Memory(self, labelled)
+
+    def fit(self, kind):
+        def logits(windows):
+            met = np.isin(windows.athlete, self.labelled)
+            return torch.as_tensor(np.stack([met, ~met, 0 * met, 0 * met], 1).astype(float))
+
+        return SimpleNamespace(logits=logits)
 
 
-def test_a_blend_is_the_mean_of_the_logits():
-    a, b = (Answers(*torch.full((3, 2, 4), v)) for v in (1.0, 3.0))
-    assert all(bool((part == 2).all()) for part in vars(a.blended(b)).values())
+def test_trees_are_asked_by_those_who_never_met_the_athlete_and_networks_in_sample():
+    teachers, _ = field()
+    names = [f"p{i}" for i in range(5)]
+    memory = Memory(teachers, names)
+    for kind, met in (("lstm", 1.0), ("boosting", 0.0)):
+        found = soft_answers(memory, kind)
+        labelled = torch.as_tensor(memory.known)
+        assert float(found[labelled, 0].mean()) == met
+        assert float(found[~labelled, 0].mean()) == 0  # p5 is a stranger to both
+        assert found.dtype == torch.float32
+
+
+def test_a_blend_mixes_its_members_in_their_shares(monkeypatch):
+    teachers, _ = field()
+    monkeypatch.setattr(soft, "ridge_answers", lambda teachers: (torch.ones(120, 4), None))
+    memory = Memory(teachers, [f"p{i}" for i in range(6)])
+    found = soft_answers(memory, "blend")
+    assert torch.equal(found, 0.25 * soft_answers(memory, "lstm") + 0.75)

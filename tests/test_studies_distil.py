@@ -1,5 +1,6 @@
 """The study of chapter 8: two arms differ in what the question names, and in nothing else."""
 
+import zlib
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -27,32 +28,36 @@ def fold(task):
     return make_fold(task, folds_of(task)[0])
 
 
-class Features:
-    """Random convolutions that are only random: labels and job have no part in them."""
-
-    def __init__(self, task, split):
-        self.train = task.windows.take(split.rows(task.windows.athlete, "train"))
-        sizes = [split.rows(task.windows.athlete, p).sum() for p in ("train", "validation", "test")]
-        random = np.random.default_rng(0)
-        self.features = tuple(random.normal(size=(n, 5)).astype(np.float32) for n in sizes)
-
-    def rows(self, labelled):
-        names = self.train.athlete.astype(str)
-        return np.ones(len(names), bool) if labelled is None else np.isin(names, labelled)
-
-
 class Spy:
-    """Networks that are not trained: each answers by its own random numbers."""
+    """Networks and teachers that are not trained: each answers by its own random numbers."""
 
     def __init__(self, monkeypatch):
-        self.students, self.teachers, self.bodies = [], [], []
-        for name in ("train_student", "train_teacher", "predict", "pretrain"):
+        self.students, self.fields, self.bodies = [], [], []
+        for name in ("train_student", "predict", "pretrain", "soft_answers", "ridge_answers"):
             monkeypatch.setattr(distil, name, getattr(self, name))
-        monkeypatch.setattr(distil, "Convolved", Features)
+        monkeypatch.setattr(distil, "Teachers", self.field)
 
-    def train_teacher(self, fold, seed, config, labelled=None):
-        self.teachers.append((fold.train.y, seed, config, labelled))
-        return [SimpleNamespace(seed=1000 + len(self.teachers))]
+    def field(self, task, split, seed, config, labelled=None):
+        fold, number = make_fold(task, split), len(self.fields)
+
+        def fit(kind):
+            def logits(windows):
+                return self.draw(f"{number} {kind} {len(windows)}", len(windows))
+
+            return SimpleNamespace(kind="blend" if kind == "chosen" else kind, logits=logits)
+
+        self.fields.append(SimpleNamespace(fold=fold, fit=fit, labelled=labelled, number=number))
+        return self.fields[-1]
+
+    def soft_answers(self, field, kind):
+        return self.draw(f"{field.number} {kind}", len(field.fold.train))
+
+    def ridge_answers(self, field):
+        return tuple(self.soft_answers(field, kind) for kind in ("minirocket", "in_sample"))
+
+    def draw(self, name, rows):
+        random = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+        return torch.randn(rows, 3, generator=random)
 
     def pretrain(self, fold, seed, config, width):
         self.bodies.append((seed, config, width))
@@ -69,8 +74,7 @@ class Spy:
         return SimpleNamespace(seed=len(self.students))
 
     def predict(self, trained, part, signs=None):
-        random = torch.Generator().manual_seed(trained[0].seed + len(part))
-        return torch.randn(len(part), 3, generator=random)
+        return self.draw(f"student {trained[0].seed}", len(part))
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +110,15 @@ def test_the_arms_of_a_question_share_all_but_what_it_asks(spied):
 
 
 def test_each_student_hears_the_teacher_that_its_arm_names(spied):
-    _, students, _ = spied
+    _, students, spy = spied
     soft = {arm: s.soft for arm, s in students.items() if s.soft is not None}
-    lstm, rocket, blend = (soft[f"by_{name}"] for name in distil.TEACHERS)
-    torch.testing.assert_close(blend, (lstm + rocket) / 2)
-    assert any(torch.equal(soft["distilled"], s) for s in (lstm, rocket, blend))
-    assert torch.equal(soft["distilled"], soft["distilled_long"])
-    assert not torch.equal(soft["by_in_sample"], rocket)
-    assert not torch.equal(soft["others_8_minirocket"], rocket)
+    few = 1  # the second field of teachers: eight are labelled
+    for arm, (number, kind) in {
+        "by_lstm": (0, "lstm"), "by_minirocket": (0, "minirocket"), "by_blend": (0, "blend"),
+        "by_in_sample": (0, "in_sample"), "distilled": (0, "blend"), "distilled_long": (0, "blend"),
+        "others_8": (few, "blend"), "others_8_minirocket": (few, "minirocket"),
+    }.items():  # fmt: skip
+        assert torch.equal(soft[arm], spy.soft_answers(spy.fields[number], kind)), arm
 
 
 def test_the_null_differs_by_its_seed_alone(spied):
@@ -131,7 +136,7 @@ def test_few_labels_are_few_for_teacher_and_student(spied, fold):
     assert {arm for arm, s in students.items() if s.others} == {
         "others_8", "others_8_lstm", "others_8_minirocket",
     }  # fmt: skip
-    assert [labelled for *_, labelled in spy.teachers] == [None, few]
+    assert [field.labelled for field in spy.fields] == [None, few]
 
 
 def test_rows_fit_the_table_and_every_arm_has_every_athlete(spied, task):
@@ -149,12 +154,11 @@ def test_rows_fit_the_table_and_every_arm_has_every_athlete(spied, task):
 
 
 def test_the_teacher_of_a_job_is_named_once(spied):
-    rows, students, _ = spied
+    rows, _, _ = spied
     for arm in ("teacher", "teacher_8"):
         chosen = rows[(rows["arm"] == arm) & (rows["metric"] == "chosen")]
         assert len(chosen) == 1
-    name = rows.loc[(rows["arm"] == "teacher") & (rows["metric"] == "chosen"), "answer"].item()
-    assert torch.equal(students["distilled"].soft, students[f"by_{name}"].soft)
+    assert set(rows.loc[rows["metric"] == "chosen", "answer"]) == {"blend"}
 
 
 def test_settings_are_columns(spied):
@@ -171,31 +175,19 @@ def test_settings_are_columns(spied):
         np.testing.assert_array_equal(first.loc[arm, columns].to_numpy(float), values)
 
 
-def test_the_best_teacher_is_the_one_that_validation_names(task, fold, monkeypatch):
-    """Of two that answer alike, the one that is less surprised."""
-    room = distil.Room(fold, 0, None, 0, object())
-    y = fold.validation.y
-    right = torch.nn.functional.one_hot(y, 3).double()
-    wrong = right.roll(1, 1)
-    said = {"in_sample": 9 * right, "lstm": wrong, "minirocket": right, "blend": 4 * right}
-    for name, logits in said.items():
-        said[name] = distil.Answers(logits, logits, logits)
-    monkeypatch.setattr(room, "told", said.get, raising=False)
-    assert room.best == "blend"
-
-
 def test_fidelity_and_losses_are_those_of_the_arms_own_teacher(task, monkeypatch):
     """A student whose logits are its teacher's agrees always, and its KL is 0."""
-    Spy(monkeypatch)
-    monkeypatch.setattr(distil, "network_answers", lambda fold, parts: distil.Answers(*parts))
+    spy = Spy(monkeypatch)
     monkeypatch.setattr(
-        distil, "predict", lambda trained, part, signs=None: torch.eye(3)[part.y.clamp(min=0)]
-    )
-    arms = {"by_lstm": ARMS["by_lstm"]}
-    rows = distil.score(task, folds_of(task)[0], 1, arms, QUICK)
-    assert (rows.loc[rows["metric"] == "fidelity", "value"] == 1).all()
-    h = rows[rows["metric"] == "cross_entropy"]["value"].to_numpy()
-    np.testing.assert_allclose(h, rows[rows["metric"] == "entropy"]["value"].to_numpy(), rtol=1e-9)
+        distil, "predict",
+        lambda trained, part, signs=None: spy.fields[0].fit("lstm").logits(part),
+    )  # fmt: skip
+    for arm, same in (("by_lstm", True), ("by_minirocket", False)):
+        spy.fields.clear()
+        rows = distil.score(task, folds_of(task)[0], 1, {arm: ARMS[arm]}, QUICK)
+        sums = rows.groupby("metric")["value"].sum()
+        assert (rows.loc[rows["metric"] == "fidelity", "value"] == 1).all() == same
+        assert (abs(sums["cross_entropy"] - sums["entropy"]) < 1e-6) == same
 
 
 def test_windows_too_short_for_a_kernel_leave_its_arms_out(task, monkeypatch):
@@ -210,7 +202,7 @@ def test_a_student_without_teacher_trains_no_teacher(task, monkeypatch):
     spy = Spy(monkeypatch)
     arms = {name: ARMS[name] for name in distil.STUDY.cheap}
     rows = distil.score(task, folds_of(task)[0], 0, arms, QUICK)
-    assert not spy.teachers
+    assert all(arm.soft is None for arm in spy.students)
     assert set(rows["metric"]) == {"macro_f1", "accuracy"}
 
 

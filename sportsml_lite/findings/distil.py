@@ -12,7 +12,7 @@ from sportsml_lite.evaluate import Comparison, compare, holm, mean
 from sportsml_lite.losses import soften
 from sportsml_lite.prepare.tasks import STROKES
 from sportsml_lite.protocol import margin
-from sportsml_lite.studies.distil import ARMS, FEW, NAMES, TITLES, judge
+from sportsml_lite.studies.distil import ARMS, CHOSEN, FEW, TITLES, judge
 
 PEOPLE = {"swimming": "swimmers", "actes": "riders", "simulated": "simulated runners"}
 # The rows of the lesson's table.
@@ -118,7 +118,7 @@ def chosen(scores: pd.DataFrame) -> str:
     """Which teacher was the best on validation, and in how many models."""
     rows = scores[(scores["arm"] == "teacher") & (scores["metric"] == "chosen")]
     counts = rows["answer"].value_counts()
-    return ", ".join(f"{NAMES[name]} in {n} of {len(rows)} models" for name, n in counts.items())
+    return ", ".join(f"{CHOSEN[name]} in {n} of {len(rows)} models" for name, n in counts.items())
 
 
 def _leads(verdicts: Mapping[tuple[str, str], Comparison]) -> str:

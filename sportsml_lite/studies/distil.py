@@ -1,8 +1,8 @@
 """Chapter 8: is a student that also learns from a teacher better than the same student without?
 
 Two students of a comparison have the same size, first weights, windows, order of batches and as
-many steps; what differs is what they are told. A teacher is one of :data:`TEACHERS`, or the one of
-them that reads a fold's validation athletes best: that is the book's teacher.
+many steps; what differs is what they are told. A teacher is one of :data:`TEACHERS`, or whichever
+candidate of chapter 7 reads a fold's validation athletes best: that is the book's teacher.
 **Few labels.** Some training athletes are labelled, and teacher and student learn from these;
 ``others`` also has the other athletes' windows, with the teacher's answers in place of labels.
 Validation athletes are labelled in every arm.
@@ -19,11 +19,13 @@ import pandas as pd
 import torch
 
 from sportsml_lite.baselines.kernels import MIN_SAMPLES
-from sportsml_lite.evaluate import Comparison, by_athlete, compare, macro_f1
-from sportsml_lite.losses import Hard, Soft, hard_loss, kl_divergence, soft_cross_entropy
+from sportsml_lite.evaluate import Comparison, by_athlete, compare
+from sportsml_lite.losses import Hard, Soft, kl_divergence, soft_cross_entropy
 from sportsml_lite.prepare.tasks import Task, load_task
 from sportsml_lite.protocol import Split
+from sportsml_lite.soft import ridge_answers, soft_answers
 from sportsml_lite.studies.runner import Options, Study
+from sportsml_lite.teachers import Teachers
 from sportsml_lite.training.data import TrainResult
 from sportsml_lite.training.folds import Fold, folds_of, label_budget, make_fold
 from sportsml_lite.training.networks import (
@@ -32,18 +34,17 @@ from sportsml_lite.training.networks import (
     config_for,
     predict,
     train_student,
-    train_teacher,
 )
 from sportsml_lite.training.pretrain import pretrain
-from sportsml_lite.training.soft import Answers, Convolved, network_answers, ridge_answers
 
 ALPHA, TAU = 0.5, 2.0  # fixed before anything ran, and not tuned
 FEW = 8  # labelled athletes
 PATIENT = 5  # times the steps
 ATHLETES = {"full": (200, 4), "quick": (60, 2)}  # simulated: how many, and sessions of each
-TEACHERS = ("lstm", "minirocket", "blend")  # the ensemble, the mirrored ridge, the mean of both
-BEST = "best"  # of these, by validation athletes
+TEACHERS = ("lstm", "minirocket", "blend")  # the ensemble, the mirrored ridge, a mean of both
+BEST = "best"  # the one that chapter 7 chooses by validation athletes
 IN_SAMPLE = "in_sample"  # MiniRocket asked for the windows that it was fitted on
+CONVOLVED = ("minirocket", "blend", IN_SAMPLE)  # need windows as long as a kernel
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ ARMS = {
     "teacher_8": Arm(BEST, itself=True, n_labelled=FEW),
 }
 NAMES = {"lstm": "the LSTMs", "minirocket": "MiniRocket", "blend": "both, averaged"}
+CHOSEN = NAMES | {"boosting": "boosted trees"}
 TITLES = {
     "plain": "labels alone",
     "distilled": "labels and teacher",
@@ -159,66 +161,51 @@ def score(
     fold = make_fold(task, split)
     config = config_for(fold, "full" if options.full else "quick")
     people = len(set(fold.train_athlete))
-    convolved = Convolved(task, split) if task.windows.X.shape[2] >= MIN_SAMPLES else None
-    arms = {n: _with(a, options.settings) for n, a in arms.items() if a.n_labelled < people}
+    short = task.windows.X.shape[2] < MIN_SAMPLES
+    arms = {
+        name: _with(arm, options.settings) for name, arm in arms.items()
+        if arm.n_labelled < people and not (short and arm.teacher in CONVOLVED)
+    }  # fmt: skip
     rows = []
     for labels in dict.fromkeys(arm.n_labelled for arm in arms.values()):
         mine = {name: arm for name, arm in arms.items() if arm.n_labelled == labels}
-        room = Room(fold, seed, config, labels, convolved)
+        room = Room(task, split, seed, config, label_budget(fold, labels) if labels else None)
         led = any(arm.teacher for arm in mine.values())
         for name, arm in mine.items():
-            if not arm.teacher or arm.teacher in (*room.teachers, BEST):
-                found = room.teacher_rows(arm) if arm.itself else room.student_rows(arm, led)
-                rows.append(found.assign(arm=name, **_settings(arm)))
+            found = room.teacher_rows(arm) if arm.itself else room.student_rows(arm, led)
+            rows.append(found.assign(arm=name, **_settings(arm)))
     return pd.concat(rows, ignore_index=True)
 
 
 class Room:
-    """A fold with some labels, and what teachers of these labels say of its windows.
-
-    teachers : names of those that can be asked
-    """
+    """A fold with some labels, and what teachers of these labels say of its windows."""
 
     def __init__(
-        self, fold: Fold, seed: int, config: ModelConfig, n_labelled: int,
-        convolved: Convolved | None,
+        self, task: Task, split: Split, seed: int, config: ModelConfig,
+        labelled: tuple[str, ...] | None,
     ):  # fmt: skip
-        self.fold, self.seed, self.config, self.convolved = fold, seed, config, convolved
-        self.labelled = label_budget(fold, n_labelled) if n_labelled else None
-        self.teachers = (*TEACHERS, IN_SAMPLE) if convolved else TEACHERS[:1]
-
-    def told(self, teacher: str) -> Answers:
-        """What a teacher says; each is asked once."""
-        if teacher == BEST:
-            return self.told(self.best)
-        if teacher == "lstm":
-            return self._lstm
-        if teacher == "blend":
-            return self._lstm.blended(self._ridge[0])
-        return self._ridge[teacher == IN_SAMPLE]
+        self.field = Teachers(task, split, seed, config, labelled)
+        self.fold, self.seed, self.config, self.labelled = self.field.fold, seed, config, labelled
+        self.soft: dict[str, torch.Tensor] = {}
 
     @cached_property
     def best(self) -> str:
-        """The teacher with the best macro-F1 on validation; of equal ones, the least surprised."""
-        y = self.fold.validation.y
+        """The kind of teacher that chapter 7 chooses by this fold's validation athletes."""
+        return self.field.fit("chosen").kind
 
-        def merit(name: str) -> tuple[float, float]:
-            told = self.told(name).validation
-            return macro_f1(y.numpy(), answers(self.fold, told)), -float(hard_loss(told, y))
+    def told(self, teacher: str) -> torch.Tensor:
+        """Logits of a teacher for the training windows; each is asked once."""
+        kind = self.best if teacher == BEST else teacher
+        if kind not in self.soft and kind in ("minirocket", IN_SAMPLE):
+            self.soft["minirocket"], self.soft[IN_SAMPLE] = ridge_answers(self.field)
+        elif kind not in self.soft:
+            self.soft[kind] = soft_answers(self.field, kind)
+        return self.soft[kind]
 
-        return max((name for name in TEACHERS if name in self.teachers), key=merit)
-
-    @cached_property
-    def _lstm(self) -> Answers:
-        fold = self.fold
-        networks = train_teacher(fold, self.seed, self.config, self.labelled)
-        parts = (fold.train, fold.validation, fold.test)
-        return network_answers(fold, [predict(networks, part, fold.signs) for part in parts])
-
-    @cached_property
-    def _ridge(self) -> tuple[Answers, Answers]:
-        rows = self.convolved.rows(self.labelled)
-        return ridge_answers(self.fold, self.convolved.features, rows)
+    def asked(self, teacher: str) -> torch.Tensor:
+        """Logits of a teacher for the test windows."""
+        kind = {BEST: "chosen", IN_SAMPLE: "minirocket"}.get(teacher, teacher)
+        return self.field.fit(kind).logits(self.fold.windows)
 
     @cached_property
     def _body(self) -> TrainResult:
@@ -227,32 +214,31 @@ class Room:
     def student_rows(self, arm: Arm, led: bool) -> pd.DataFrame:
         """Train a student and judge it, by the truth and, where ``led``, by a teacher."""
         fold, config = self.fold, _longer(self.config, arm.times)
-        told = self.told(arm.teacher or BEST) if led else None
+        soft = self.told(arm.teacher) if arm.teacher else None
+        loss = Soft(arm.alpha, arm.tau) if arm.teacher else Hard()
         student = train_student(
-            fold, self.seed + arm.shift, config,
-            Soft(arm.alpha, arm.tau) if arm.teacher else Hard(),
-            told.train if arm.teacher else None, self.labelled, arm.others,
+            fold, self.seed + arm.shift, config, loss, soft, self.labelled, arm.others,
             start=self._body if arm.pretrained else None,
         )  # fmt: skip
         outputs = predict([student], fold.test)
         tables = [_judged(fold, outputs)]
         if arm.teacher:
-            tables.append(_long(_confidence(told.train, fold.train_athlete, "confidence_train")))
-        if told is not None:
+            tables.append(_long(_confidence(soft, fold.train_athlete, "confidence_train")))
+        if led:
+            asked = self.asked(arm.teacher or BEST)
             like = by_athlete(
-                answers(fold, told.test), answers(fold, outputs), fold.windows.athlete,
-                ["accuracy"],
-            )  # fmt: skip
+                answers(fold, asked), answers(fold, outputs), fold.windows.athlete, ["accuracy"]
+            )
             tables.append(_long(like.rename(columns={"accuracy": "fidelity"})))
-            tables.append(_long(_losses(fold, outputs, told.test, arm.tau)))
+            tables.append(_long(_losses(fold, outputs, asked, arm.tau)))
         return pd.concat(tables)
 
     def teacher_rows(self, arm: Arm) -> pd.DataFrame:
         """Judge a teacher, and keep how sure it is and one window that it doubts."""
-        fold, told = self.fold, self.told(arm.teacher)
-        sure = _confidence(told.test, fold.windows.athlete, "confidence")
-        known = _confidence(told.train, fold.train_athlete, "confidence_train")
-        tables = [_judged(fold, told.test), _long(sure), _long(known), doubted(fold, told.test)]
+        fold, asked = self.fold, self.asked(arm.teacher)
+        sure = _confidence(asked, fold.windows.athlete, "confidence")
+        known = _confidence(self.told(arm.teacher), fold.train_athlete, "confidence_train")
+        tables = [_judged(fold, asked), _long(sure), _long(known), doubted(fold, asked)]
         if arm.teacher == BEST:
             row = {
                 "athlete": tables[0]["athlete"].iloc[0],
