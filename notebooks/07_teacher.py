@@ -155,7 +155,7 @@ figures.invariances(tables["swimming"])
 # swimmers these are six seconds of motion, and the label is the stroke. For riders and runners it is
 # one or two minutes of heart rate (and, for runners, speed, cadence and slope), and the label is how
 # hard the last second was: below the first {term}`ventilatory threshold` (VT1), where one can still talk
-# with ease; between the two; or above the second (VT2), where the end is near. The lab draws such a test.
+# with ease; between the two; or above the second (VT2), where the end is near.
 #
 # A recording may be shorter than a window. Padded with zeros, it has zeros that nobody measured, and a
 # network believes every number. So a {term}`mask` goes along, True where something was recorded, and a
