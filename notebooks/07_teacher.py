@@ -155,7 +155,7 @@ figures.invariances(tables["swimming"])
 # swimmers these are six seconds of motion, and the label is the stroke. For riders and runners it is
 # one or two minutes of heart rate (and, for runners, speed, cadence and slope), and the label is how
 # hard the last second was: below the first {term}`ventilatory threshold` (VT1), where one can still talk
-# with ease; between the two; or above the second (VT2), where the end is near. The lab draws such a test.
+# with ease; between the two; or above the second (VT2), where the end is near.
 #
 # A recording may be shorter than a window. Padded with zeros, it has zeros that nobody measured, and a
 # network believes every number. So a {term}`mask` goes along, True where something was recorded, and a
@@ -338,14 +338,14 @@ figures.ranking(tables)
 # swimmers.* The swimmers and riders are real. The simulated runners follow our own equations and prove
 # nothing about people.
 #
-# **Are the networks better than the rival?** {glue:text}`stands` in macro-F1, where
+# **Is the ensemble better than the rival?** {glue:text}`stands` in macro-F1, where
 # {glue:text}`smallest` is the smallest effect worth naming. Two more answers: {glue:text}`riders`;
 # {glue:text}`runners`.
 #
 # **Who is worth learning from?** Not always a network. A *blend* mixes the logits of LSTMs and MiniRocket,
 # each at a temperature and in a share that validation athletes chose. **The teacher** of this book is
 # whatever scores best on a fold's validation athletes: LSTMs, MiniRocket, trees or blend. For the swimmers
-# that was {glue:text}`chosen`. Against the rival: {glue:text}`against`. **And better than every baseline?
+# that was {glue:text}`chosen`. **Is it better than the rival?** {glue:text}`against`. **Than every baseline?
 # {glue:text}`answer`.**
 #
 # Look at the riders' simple rule, too. They sit on an ergometer, the load rises, and so does the heart

@@ -76,11 +76,12 @@ record("chosen", "; ".join(f"{d}: {text}" for d, text in chosen.items()))
 # - *MiniRocket.* Random convolutions and a ridge {footcite:p}`dempster2021`: 9,996 of them, 2,016 above
 #   4,000 training windows. *Mirrored:* its features are averaged over a window and its mirror image, in
 #   training and in use. It is the rival that was named beforehand; without a mirror, plain MiniRocket is.
-#   *MultiRocket-Hydra* counts more of each convolution, and which of a group fits best.
+#   *MultiRocket-Hydra* {footcite:p}`tan2022,dempster2023` counts more of each convolution, and which of a
+#   group fits best.
 # - *One LSTM* without and with the mirror, and with its sensor *turned*: in training each window is
 #   rotated by up to 30° and each channel scaled by up to 20 %, where a sensor has three axes. *Another
 #   seed*: the same in all else. *Two LSTMs*, the first of which is the one. *Two LITEs*: light
-#   convolutions of three lengths in place of an LSTM.
+#   convolutions of three lengths in place of an LSTM {footcite:p}`ismailfawaz2023`.
 # - *LSTMs and MiniRocket.* Logits at temperatures that validation athletes chose, mixed in the shares
 #   that they chose.
 # - *The teacher* is, in each fold, the best on its validation athletes of two LSTMs, MiniRocket, boosted

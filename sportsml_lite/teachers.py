@@ -13,7 +13,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from sportsml_lite.baselines.windows import MIN_SAMPLES, fit_symmetric_scores, fit_tree_scores
+from sportsml_lite.baselines.kernels import MIN_SAMPLES
+from sportsml_lite.baselines.windows import fit_symmetric_scores, fit_tree_scores
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import by_athlete, fit_temperature
 from sportsml_lite.prepare.tasks import Task

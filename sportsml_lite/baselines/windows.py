@@ -336,7 +336,6 @@ def _line(
     X : (N, F) features of ``train`` where they are known
     """
     X = features(train) if X is None else X
-    X = X.astype(float)  # in float32 a weak ridge would be ill-conditioned
     scaler = fit_scaler(X)
     X, X_val = (scaler.transform(x) for x in (X, features(validation)))
     kinds = np.unique(train.y) if train.classes else None
@@ -375,6 +374,7 @@ def ridges(
     """
     from scipy.linalg import cho_factor, cho_solve
 
+    # In float64, whatever X is: in float32 a weak ridge would be ill-conditioned.
     root = np.sqrt(np.ones(len(X)) if weight is None else weight)[:, None]
     centre, level = (np.average(Z, axis=0, weights=root[:, 0] ** 2) for Z in (X, Y))
     A, targets = root * (X - centre), root * (Y - level)

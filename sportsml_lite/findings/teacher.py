@@ -31,7 +31,8 @@ NO_TURN = (
 WON = {
     "better": "the networks beat MiniRocket, the rival named beforehand",
     "worse": "MiniRocket, the rival named beforehand, beats the networks",
-    "no difference": "they are as good as MiniRocket, the rival named beforehand, and no better",
+    "no difference": "the networks are as good as MiniRocket, the rival named beforehand, and no "
+    "better",
     "undecided": "twenty people do not tell the networks from MiniRocket, the rival named "
     "beforehand",
 }
