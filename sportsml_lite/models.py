@@ -131,6 +131,52 @@ class LSTMTeacher(nn.Module):
         return self.head(self.dropout(torch.cat([mean, top, last], 1)))
 
 
+class LITE(nn.Module):
+    r"""Light convolutions of three lengths side by side, then two depthwise-separable ones.
+
+    After Ismail-Fawaz et al. 2023, without their fixed filters: long and short patterns are looked
+    for at once, and what follows mixes them cheaply. The head sees the mean over time.
+
+    Parameters
+    ----------
+    n_channels : C; n_outputs : classes, or 1 for a regression
+    width : channels of each length and of what follows; kernel : the longest, samples
+
+    Raises
+    ------
+    UserError if a size is not a whole number above 0, or the kernel is shorter than 4
+    """
+
+    DILATIONS = (2, 4)
+
+    def __init__(self, n_channels: int, n_outputs: int, width: int = 32, kernel: int = 40):
+        super().__init__()
+        _check_sizes("LITE", n_channels, n_outputs, width, kernel)
+        if kernel < 4:
+            raise UserError(f"LITE: kernel {kernel}; its quarter is a kernel too: give 4 or more")
+        lengths = (kernel, kernel // 2, kernel // 4)
+        self.front = nn.ModuleList(
+            [nn.Conv1d(n_channels, width, k, padding="same") for k in lengths]
+        )
+        inner = (3 * width, width)
+        self.depth = nn.ModuleList(
+            [nn.Conv1d(c, c, kernel // 2, padding="same", groups=c, dilation=d)
+             for c, d in zip(inner, self.DILATIONS, strict=True)]
+        )  # fmt: skip
+        self.point = nn.ModuleList([nn.Conv1d(c, width, 1) for c in inner])
+        self.norms = nn.ModuleList([ChannelNorm(c) for c in (3 * width, width, width)])
+        self.head = nn.Linear(width, n_outputs)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Windows (N, C, T), with mask (N, T) False in padding, to (N, outputs)."""
+        seen = x.new_ones(1, 1, x.shape[2]) if mask is None else mask[:, None].to(x.dtype)
+        x = torch.cat([conv(x * seen) for conv in self.front], 1)
+        x = self.norms[0](x).relu() * seen
+        for depth, point, norm in zip(self.depth, self.point, self.norms[1:], strict=True):
+            x = norm(point(depth(x))).relu() * seen
+        return self.head(x.sum(2) / seen.sum(2).clamp(min=1))
+
+
 class Student(nn.Module):
     r"""Small causal network: depthwise-separable convolutions, normalised at each time step.
 
@@ -168,8 +214,8 @@ class Student(nn.Module):
         self.norms = nn.ModuleList([ChannelNorm(width) for _ in self.DILATIONS])
         self.head = nn.Linear(2 * width, n_outputs)
 
-    def features(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """What the head sees, (N, 2W): mean over time, and the last step.
+    def states(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """What is known at each step, (N, W, T / stride); step i has read i + 1 strides.
 
         x : (N, C, T) with T a multiple of the stride; mask : (N, T), False in padding in front
 
@@ -181,9 +227,7 @@ class Student(nn.Module):
             raise UserError(f"Student: windows of {x.shape[2]} samples and a stride of "
                             f"{self.stride}; give a multiple of it")  # fmt: skip
         if mask is not None:
-            x = x * mask[:, None]
-            # A step counts once a real sample has come into it.
-            mask = mask[:, self.stride - 1 :: self.stride][:, None].to(x.dtype)
+            x, mask = x * mask[:, None], self._begun(mask, x.dtype)
         x = self.stem(nn.functional.pad(x, (self.kernel - self.stride, 0)))
         x = x.relu() if mask is None else x.relu() * mask
         for depth, point, norm in zip(self.depth, self.point, self.norms, strict=True):
@@ -191,8 +235,20 @@ class Student(nn.Module):
             x = x + norm(point(depth(nn.functional.pad(x, (reach, 0))))).relu()
             if mask is not None:
                 x = x * mask
-        mean = x.mean(2) if mask is None else x.sum(2) / mask.sum(2).clamp(min=1)
-        return torch.cat([mean, x[:, :, -1]], 1)
+        return x
+
+    def _begun(self, mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """(N, 1, steps): 1 from the step on into which a real sample has come."""
+        return mask[:, self.stride - 1 :: self.stride][:, None].to(dtype)
+
+    def features(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """What the head sees, (N, 2W): mean of :meth:`states` over time, and the last one."""
+        states = self.states(x, mask)
+        if mask is None:
+            mean = states.mean(2)
+        else:
+            mean = states.sum(2) / self._begun(mask, x.dtype).sum(2).clamp(min=1)
+        return torch.cat([mean, states[:, :, -1]], 1)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """(N, C, T) to (N, outputs)."""

@@ -303,6 +303,24 @@ MUTANTS = [
          "baselines:ridge_strength"),
     ),
     *_of(
+        "baselines/kernels.py",
+        ("one file for all windows",
+         "in (self.train.X, self.signs, windows.X)", "in (self.train.X, self.signs)",
+         "kernels:files_of_their_own"),
+    ),
+    *_of(
+        "training/augment.py",
+        ("a sensor is turned as it is scaled",
+         "change = change * factor / factor[:, None]", "change = change * 1.0",
+         "augment:sits_on_the_wrist"),
+    ),
+    *_of(
+        "teachers.py",
+        ("the worst candidate teaches",
+         "max((self.fit(kind) for kind in kinds)", "min((self.fit(kind) for kind in kinds)",
+         "teachers:chosen_one"),
+    ),
+    *_of(
         "models.py",
         ("the student looks ahead",
          "depth(nn.functional.pad(x, (reach, 0)))",

@@ -19,13 +19,16 @@ def scores(gain=0.05, spread=0.004, athletes=20, teacher=0.02):
     for a in range(athletes):
         base = {"partition": 0, "fold": a % 5, "seed": a % 5, "athlete": f"s{a:02d}", "n": 9.0}
         for name, arm in ARMS.items():
-            step = teacher if arm.teacher else gain if arm.alpha else 0.0
+            step = teacher if arm.itself else gain if arm.teacher or arm.pretrained else 0.0
             noise = spread * random.normal()
             rows.append(base | {"arm": name, "metric": "macro_f1", "value": 0.8 + step + noise})
             for metric in ("fidelity", "confidence", "confidence_train"):
                 rows.append(base | {"arm": name, "metric": metric, "value": 0.9})
             rows.append(base | {"arm": name, "metric": "entropy", "value": 0.4})
             rows.append(base | {"arm": name, "metric": "cross_entropy", "value": 0.5})
+        if a < 5:
+            rows.append(base | {"arm": "teacher", "metric": "chosen", "value": 1.0, "n": 1.0,
+                                "answer": "blend" if a else "lstm"})  # fmt: skip
         for answer, value in zip(STROKES, (0.0, 2.0, 1.9 - 0.01 * a, 0.0, 0.0), strict=True):
             rows.append(base | {"arm": "teacher", "metric": "logit", "value": value,
                                 "truth": "freestyle", "answer": answer})  # fmt: skip
@@ -46,12 +49,31 @@ def test_the_sentence_on_top_follows_the_verdict(gain, spread, said):
     found = findings.findings(tables)
     assert said in found["in_short"]
     assert found["asked"] == str(3 * len(QUESTIONS))
-    assert found["constant"] == "80"
+    assert found["trap"].startswith("in sample ")
     assert found["label"] == "freestyle"
     assert found["second"] == "breaststroke"
-    assert ("swimmers" in found["won"]) == (gain > 0)
+    assert found["claim"].startswith(
+        "A teacher pays for the swimmers" if gain > 0 else "No teacher"
+    )
     assert ("swimmers" in found["lost"]) == (gain < 0)
+    assert found["chosen"] == "both, averaged in 4 of 5 models, the LSTMs in 1 of 5 models"
     assert all(isinstance(text, str) and text for text in found.values())
+
+
+def test_the_claim_names_where_and_how_a_teacher_pays():
+    """Pretraining is no teacher; where nothing stands, the page says for whom."""
+    better, none = scores(0.02), scores(0.0)
+    best = better["arm"].eq("others_8") & better["metric"].eq("macro_f1")
+    better.loc[best, "value"] += 0.03
+    tables = {"swimming": none, "actes": none, "simulated": better}
+    claim = findings.findings(tables)["claim"]
+    assert claim.startswith("A teacher pays for the simulated runners (most with “8 labelled: ")
+    assert "”: +0.05" in claim
+    assert claim.endswith("For the swimmers and the riders no gain stands.")
+    only = none["arm"].str.startswith("pretrained") & none["metric"].eq("macro_f1")
+    none.loc[only, "value"] += 0.05
+    said = findings.findings(dict.fromkeys(findings.PEOPLE, none))["claim"]
+    assert said.startswith("No teacher pays")
 
 
 def test_the_teachers_sentence_follows_its_verdict():
@@ -79,6 +101,15 @@ def test_by_labels_goes_from_eight_to_all():
     assert findings.by_labels(scores().query("arm == 'plain'")).empty
 
 
+def test_sureness_is_of_the_arms_that_are_there():
+    found = findings.sureness(scores())
+    assert found["constant"] == pytest.approx(0.8)
+    assert found["sure, in sample"] == pytest.approx(0.9)
+    quick = findings.sureness(scores().query("arm in ('plain', 'distilled', 'by_in_sample')"))
+    assert "sure, in sample" in quick
+    assert "sure, out of fold" not in quick
+
+
 def test_figures_show_what_the_table_holds():
     table = scores(gain=-0.05)
     top, low = figures.answer_and_gain(table).axes
@@ -94,6 +125,7 @@ def test_figures_show_what_the_table_holds():
     assert "only another seed" in html
     assert html.count(" *") >= 12
     html = figures.question_table({"here": table}).to_html()
-    assert html.count("worse *") == 4
+    worse = [a for a in QUESTIONS if not ARMS[a].itself]
+    assert html.count("worse *") == len(worse)
     assert "20 (0) of 20" in html
     assert figures.arm_table({"here": table}).to_html().count("<tr") == 1 + len(ARMS)

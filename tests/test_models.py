@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.models import MLP, ChannelNorm, LSTMTeacher, Student, count_parameters
+from sportsml_lite.models import LITE, MLP, ChannelNorm, LSTMTeacher, Student, count_parameters
+from sportsml_lite.training import repeatable
 
 
 def test_the_mlp_has_two_hidden_layers_of_100_with_relu():
@@ -167,3 +169,18 @@ def test_a_students_parameters_are_counted(width, thousand):
 def test_windows_networks_refuse_what_cannot_be(build, said):
     with pytest.raises(UserError, match=said):
         build()
+
+
+def test_light_convolutions_ignore_padding_and_have_few_weights():
+    with repeatable(0):
+        network = LITE(3, 4, width=8, kernel=12).eval()
+    x = torch.randn(5, 3, 30)
+    padded, mask = F.pad(x, (10, 0)), torch.arange(40) >= 10
+    with torch.inference_mode():
+        alone, masked = network(x), network(padded, mask.expand(5, 40))
+        noisy = network(padded + ~mask * 7.0, mask.expand(5, 40))
+    torch.testing.assert_close(masked, alone, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(noisy, masked)
+    assert alone.shape == (5, 4) and count_parameters(LITE(1, 2)) < 10_000
+    with pytest.raises(UserError, match="LITE: kernel 3"):
+        LITE(3, 4, kernel=3)

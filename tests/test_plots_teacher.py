@@ -23,7 +23,8 @@ def table(people=6, other=2, mend=0.3):
                    "channel": study.WRIST, "truth": "freestyle"}
             for t, v in enumerate(wave)
         ]  # fmt: skip
-        for arm, value in (("unmirrored", 0.9 - mend * turned), ("single", 0.92),
+        for arm, value in (("unmirrored", 0.9 - mend * turned), ("mirrored", 0.92),
+                           ("single", 0.93), ("ensemble", 0.935),
                            ("teacher", 0.95), ("minirocket_mirrored", 0.94),
                            ("boosting", 0.8), ("majority", 0.2)):  # fmt: skip
             rows.append(key | {"arm": arm, "metric": "macro_f1", "value": value + 0.001 * a})
@@ -71,10 +72,24 @@ def test_the_lowest_validation_loss_is_kept():
 
 def test_the_ranking_has_five_rows_with_the_swimmers_best_first():
     html = figures.ranking({"swimming": table()}).to_html()
-    order = ["the teacher", "MiniRocket, the rival", "one LSTM", "boosted trees", "a simple rule"]
+    order = ["the teacher, as chosen", "MiniRocket, the rival", "two LSTMs", "boosted trees",
+             "a simple rule"]  # fmt: skip
     places = [html.index(name) for name in order]
     assert places == sorted(places)
     assert "swimmers" in html
+
+
+def test_invariances_are_rows_with_those_that_pay_in_colour():
+    students = pd.DataFrame(
+        {"arm": arm, "metric": "macro_f1", "value": value + 0.002 * (a % 3), "n": 9.0,
+         "athlete": f"s{a}", "partition": 0, "fold": a % 3, "seed": a % 3}
+        for a in range(9)
+        for arm, value in (("student", 0.8), ("student_gain", 0.8), ("student_rotation", 0.9))
+    )  # fmt: skip
+    ax = figures.invariances(students).axes[0]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["rotation", "gain"]
+    assert "+0.100" in texts(ax)
+    assert "three axes" in texts(figures.invariances(table()).axes[0])
 
 
 @pytest.mark.parametrize("order", [1, -1])

@@ -104,6 +104,8 @@ prepare regression
 models losses
 training
 transfer baselines
+teachers
+soft
 studies
 findings
 plots

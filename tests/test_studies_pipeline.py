@@ -148,8 +148,11 @@ def tiny(task, athletes, classes=(0, 1, 2)):
     return windows.take(np.arange(0, len(windows), 3))
 
 
-def test_scores_agree_with_answers_and_a_class_without_windows_is_never_given(task, monkeypatch):
-    monkeypatch.setattr("sportsml_lite.baselines.windows.KERNELS", 168)
+def test_scores_agree_with_answers_and_a_class_without_windows_is_never_given(
+    task, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("sportsml_lite.baselines.kernels.COUNT", 168)
+    monkeypatch.setattr("sportsml_lite.baselines.kernels.project_root", lambda: tmp_path)
     train, validation, test = (tiny(task, part, (0, 1)) for part in ((0, 1), (2, 3), (4, 5)))
     one = np.ones((1, len(train.channels)), np.float32)
     scores = fit_symmetric_scores(train, validation, one)(test)

@@ -3,17 +3,22 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from sportsml_lite import schema
+from sportsml_lite.collect.datasets.swimming import INERTIAL
 from sportsml_lite.findings import teacher as findings
-from sportsml_lite.prepare.tasks import load_task
+from sportsml_lite.prepare.tasks import MIRRORED, Task, load_task
+from sportsml_lite.prepare.tasks import STROKES as ALL_STROKES
 from sportsml_lite.schema import Windows
 from sportsml_lite.studies import teacher as study
 from sportsml_lite.studies.runner import Options
 from sportsml_lite.studies.teacher import ARMS
+from sportsml_lite.training import Augment
 from sportsml_lite.training.folds import folds_of
+from sportsml_lite.training.networks import MOTION, WORN
 
 QUICK = Options("simulated", profile="quick")
 STROKES = ("transition", "freestyle", "butterfly")
@@ -30,51 +35,91 @@ def fitted(monkeypatch):
     calls = []
 
     def network(fold, seed, config, labelled=None):
-        calls.append(("lstm", seed, config.networks, len(fold.signs), set(fold.train_athlete)))
+        calls["lstm", config.teacher.augment, seed] = config.networks, len(fold.signs)
+        people.append(set(fold.train_athlete))
         return [SimpleNamespace()]
 
+    def student(fold, seed, config):
+        calls["student", config.student.augment] = fold.train.X.mean().item(), len(fold.signs)
+        people.append(set(fold.train_athlete))
+        return SimpleNamespace()
+
     def baseline(name, train, validation, seed=0):
-        calls.append((name, seed, 0, 1, set(train.athlete)))
+        calls[name] = seed
+        people.append(set(train.athlete))
         return lambda windows: np.zeros(len(windows), int)
 
-    def mirrored(train, validation, signs, seed=0):
-        calls.append(("mirrored", seed, 0, len(signs), set(train.athlete)))
-        return lambda windows: np.eye(len(train.classes))[np.zeros(len(windows), int)]
+    class Field:
+        def __init__(self, task, split, seed, config):
+            calls["field"] = seed, config
 
+        def fit(self, kind):
+            calls["teacher", kind] = True
+            return SimpleNamespace(answers=lambda windows: np.zeros(len(windows), int))
+
+    calls, people = {}, []
     monkeypatch.setattr(study, "train_teacher", network)
+    monkeypatch.setattr(study, "train_student", student)
     monkeypatch.setattr(study, "fit_window_baseline", baseline)
-    monkeypatch.setattr(study, "fit_symmetric_scores", mirrored)
-    monkeypatch.setattr(study, "predict", lambda nets, part, signs=None: torch.zeros(len(part), 3))
-    return calls
+    monkeypatch.setattr(study, "Teachers", Field)
+    monkeypatch.setattr(study, "predict", lambda nets, part, signs=None: torch.zeros(len(part), 5))
+    return SimpleNamespace(calls=calls, people=people)
 
 
-def two_sided(task):
-    """The same windows, of a watch that may sit on two wrists."""
-    signs = np.ones((2, len(task.windows.channels)), np.float32)
-    signs[1, 0] = -1
-    return SimpleNamespace(**{**vars(task), "signs": signs})
+def swimmers():
+    """Twenty people whose windows have two sides and three axes."""
+    random = np.random.default_rng(0)
+    n = 20 * 10
+    names = np.repeat(np.array([f"s{a:02d}" for a in range(20)], dtype=object), 10)
+    X = random.normal(size=(n, 6, 30)).astype(np.float32) + 5
+    windows = Windows(X, np.ones((n, 30), bool), np.arange(n) % 5, names, names,
+                      np.arange(n) * 9.0, INERTIAL, ALL_STROKES, 30.0)  # fmt: skip
+    signs = np.array([np.ones(6), MIRRORED], dtype=np.float32)
+    return Task("swimming", windows, None, signs, pd.DataFrame(), pd.DataFrame())
 
 
 def test_arms_that_the_windows_do_not_allow_are_left_out(task, fitted):
     rows = study.score(task, folds_of(task)[0], 7, ARMS, QUICK)
-    assert set(ARMS) - set(rows["arm"]) == {"unmirrored", "minirocket_mirrored"}
-    rows = study.score(two_sided(task), folds_of(task)[0], 7, ARMS, QUICK)
-    assert set(rows["arm"]) == set(ARMS)
+    students = {name for name, arm in ARMS.items() if arm.model == "student"}
+    assert set(ARMS) - set(rows["arm"]) == students | {
+        "unmirrored", "mirrored", "minirocket_mirrored"
+    }  # fmt: skip
+    rows = study.score(swimmers(), folds_of(swimmers())[0], 7, ARMS, QUICK)
+    assert set(rows["arm"]) == set(ARMS) - {"zone"} | {study.RECORDING}
 
 
-def test_arms_differ_in_what_they_name_and_in_nothing_else(task, fitted):
-    study.score(two_sided(task), folds_of(task)[0], 7, ARMS, Options("simulated"))
-    people = fitted[0][-1]
-    assert all(call[-1] == people for call in fitted)
-    found = dict(zip(ARMS, (call[:4] for call in fitted), strict=True))
-    networks = found["teacher"][2]
-    assert networks > 1
-    assert found["single"] == ("lstm", 7, 1, 2)
-    assert found["single_again"] == ("lstm", 57, 1, 2)
-    assert found["unmirrored"] == ("lstm", 7, 1, 1)
-    assert found["teacher"] == ("lstm", 7, networks, 2)
-    assert found["minirocket_mirrored"] == ("mirrored", 7, 0, 2)
-    assert found["boosting"] == ("boosting", 7, 0, 1)
+def test_arms_differ_in_what_they_name_and_in_nothing_else(fitted):
+    task = swimmers()
+    study.score(task, folds_of(task)[0], 7, ARMS, Options("swimming"))
+    assert all(people == fitted.people[0] for people in fitted.people)
+    calls = fitted.calls
+    assert calls["lstm", None, 7] == (1, 2)  # mirrored, trained after the one without a mirror
+    assert calls["lstm", WORN, 7] == calls["lstm", WORN, 57] == (1, 2)
+    assert calls["field"] == (7, MOTION)
+    assert {key[1] for key in calls if key[0] == "teacher"} == {
+        "boosting", "minirocket", "multirocket_hydra", "lstm", "lite", "blend", "chosen"
+    }  # fmt: skip
+    assert {key[1] for key in calls if key[0] == "student"} == {
+        None, Augment(30), Augment(gain=0.2), WORN, Augment(offset=0.3), Augment(warp=0.1)
+    }  # fmt: skip
+    assert set(calls) >= {"majority", "forest", "minirocket"} and "boosting" not in calls
+
+
+def test_one_network_without_the_mirror_knows_one_side(fitted):
+    task = swimmers()
+    only = {"unmirrored": ARMS["unmirrored"]}
+    study.score(task, folds_of(task)[0], 7, only, Options("swimming"))
+    assert fitted.calls["lstm", None, 7] == (1, 1)
+
+
+def test_views_take_away_what_they_name():
+    windows = swimmers().windows
+    level = study.without_gravity(windows).X.mean(axis=2)
+    np.testing.assert_allclose(level[:, :3], 0, atol=1e-5)
+    np.testing.assert_array_equal(study.without_gravity(windows).X[:, 3:], windows.X[:, 3:])
+    X = study.by_recording(windows).X[windows.recording == "s03"]
+    np.testing.assert_allclose(X.mean(axis=(0, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(X.std(axis=(0, 2)), 1, atol=1e-3)
 
 
 def test_rows_fit_the_table_and_test_athletes_trained_nobody(task, fitted):
@@ -83,7 +128,7 @@ def test_rows_fit_the_table_and_test_athletes_trained_nobody(task, fitted):
     keys = {"study": "teacher", "dataset": "simulated", "partition": 0, "fold": 0, "seed": 7}
     kept = rows.assign(**keys, n=rows["n"].astype(float))
     assert len(schema.validate(kept, "scores", "here"))
-    assert set(rows["athlete"]).isdisjoint(fitted[0][-1])
+    assert set(rows["athlete"]).isdisjoint(fitted.people[0])
     scores = rows[rows["metric"] == "macro_f1"]
     assert not scores.duplicated(["arm", "athlete"]).any()
 

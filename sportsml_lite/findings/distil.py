@@ -12,15 +12,15 @@ from sportsml_lite.evaluate import Comparison, compare, holm, mean
 from sportsml_lite.losses import soften
 from sportsml_lite.prepare.tasks import STROKES
 from sportsml_lite.protocol import margin
-from sportsml_lite.studies.distil import FEW, judge
+from sportsml_lite.studies.distil import ARMS, CHOSEN, FEW, TITLES, judge
 
 PEOPLE = {"swimming": "swimmers", "actes": "riders", "simulated": "simulated runners"}
 # The rows of the lesson's table.
 TITLES_SHORT = {
     "distilled": "all labelled",
-    "only_distilled": "all labelled, but the teacher alone is heard",
-    "distilled_8": "8 labelled",
+    "distilled_long": "all labelled, five times the steps",
     "others_8": "8 labelled, the others' windows too",
+    "pretrained_8": "8 labelled, pretrained instead of taught",
 }
 BOUGHT = {
     "better": "For swimmers nobody trained on, it makes the student better: {} in macro-F1.",
@@ -51,35 +51,74 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     gain = verdicts["swimming", "distilled"]
     label, logits = telling_window(swimmers, STROKES[0])
     answer = pd.Series(soften(torch.tensor(logits.to_numpy()[None]), 1.0)[0], logits.index)
-    part = swimmers[swimmers["arm"] == "plain"].groupby("metric")["value"].sum()
-    stands = {"better": [], "worse": []}
-    for (name, arm), c in verdicts.items():
-        if arm in TITLES_SHORT and survives[name, arm] and c.verdict in stands:
-            stands[c.verdict].append(f"{TITLES_SHORT[arm]} ({PEOPLE[name]})")
     bought = BOUGHT[gain.verdict].format(f"{gain.gain:+.3f}")
     return {
         "in_short": f"A teacher's soft answer says more than a label. {bought}",
+        "claim": _claim(verdicts, survives),
+        "lost": _listed(verdicts, survives, "worse") or "none",
+        "chosen": chosen(swimmers),
+        "sure_in": f"{mean(swimmers, 'by_in_sample', 'confidence_train').estimate:.2f}",
+        "sure_out": f"{mean(swimmers, 'by_minirocket', 'confidence_train').estimate:.2f}",
+        "trap": ", ".join(
+            f"{where} {verdicts['swimming', arm].gain:+.3f}"
+            for where, arm in (("in sample", "by_in_sample"), ("out of fold", "by_minirocket"))
+        ),
         "gain": f"{gain.gain:+.3f}",
         "label": label,
         "second": answer.drop(label).idxmax(),
         "p_label": f"{answer[label]:.2f}",
         "p_second": f"{answer.drop(label).max():.2f}",
-        "sure": f"{mean(swimmers, 'teacher', 'confidence_train').estimate:.2f}",
         "swimmers": f"{gain.athletes}",
         "harmed": f"{gain.harmed}",
         "harmed_null": f"{compare(swimmers, 'plain_again', 'plain').harmed}",
-        "smallest": f"{rule.smallest_effect:.2f}",
         "harm": f"{rule.harm:.2f}",
-        "constant": f"{100 * part['entropy'] / part['cross_entropy']:.0f}",
         "asked": f"{len(verdicts)}",
-        "won": "; ".join(stands["better"]) or "none",
-        "lost": "; ".join(stands["worse"]) or "none",
         "lead": _leads(verdicts),
         **{
             f"like_{arm}": f"{100 * mean(swimmers, arm, 'fidelity').estimate:.0f}"
             for arm in ("plain", "distilled")
         },
     }
+
+
+def _taught(arm: str) -> bool:
+    """Whether it is a student with a teacher, asked out of fold where that matters."""
+    return bool(ARMS[arm].teacher) and not ARMS[arm].itself
+
+
+def _claim(verdicts: Mapping, survives: Mapping) -> str:
+    """Where a teacher pays, and how it pays most there; or that none does."""
+    pays, others = [], []
+    for name, people in PEOPLE.items():
+        won = {
+            arm: c for (d, arm), c in verdicts.items()
+            if d == name and _taught(arm) and survives[d, arm] and c.verdict == "better"
+        }  # fmt: skip
+        if not won:
+            others.append(people)
+            continue
+        arm = max(won, key=lambda arm: won[arm].gain.estimate)
+        pays.append(f"for the {people} (most with “{TITLES[arm]}”: {won[arm].gain:+.3f})")
+    if not pays:
+        return ("No teacher pays: whoever teaches, with few labels or many, no gain over the "
+                "student who never had a teacher stands after the correction.")  # fmt: skip
+    rest = f" For the {' and the '.join(others)} no gain stands." if others else ""
+    most = f"{', '.join(pays[:-1])} and {pays[-1]}" if len(pays) > 1 else pays[0]
+    return f"A teacher pays {most}.{rest}"
+
+
+def _listed(verdicts: Mapping, survives: Mapping, verdict: str) -> str:
+    return "; ".join(
+        f"{TITLES[arm]} ({PEOPLE[d]})" for (d, arm), c in verdicts.items()
+        if _taught(arm) and survives[d, arm] and c.verdict == verdict
+    )  # fmt: skip
+
+
+def chosen(scores: pd.DataFrame) -> str:
+    """Which teacher was the best on validation, and in how many models."""
+    rows = scores[(scores["arm"] == "teacher") & (scores["metric"] == "chosen")]
+    counts = rows["answer"].value_counts()
+    return ", ".join(f"{CHOSEN[name]} in {n} of {len(rows)} models" for name, n in counts.items())
 
 
 def _leads(verdicts: Mapping[tuple[str, str], Comparison]) -> str:
@@ -98,7 +137,8 @@ def by_labels(scores: pd.DataFrame) -> pd.DataFrame:
     Where all are labelled nobody is left to bring windows without labels.
     """
     titles = {"teacher": "teacher", "plain": "labels alone", "distilled": "labels and teacher",
-              "others": "others' windows too"}  # fmt: skip
+              "others": "others' windows too",
+              "pretrained": "pretrained on all windows"}  # fmt: skip
     arms = set(scores["arm"])
     rows = {
         title: [
@@ -110,6 +150,24 @@ def by_labels(scores: pd.DataFrame) -> pd.DataFrame:
     }
     columns = [f"{FEW} labelled", "all labelled"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def sureness(scores: pd.DataFrame) -> dict[str, float]:
+    """How often students answer like their teacher, and how sure teachers are; arms of the table.
+
+    ``constant`` is the share of the plain student's soft loss that no student can remove.
+    """
+    asked = {
+        "fidelity, plain": ("plain", "fidelity"),
+        "fidelity, distilled": ("distilled", "fidelity"),
+        "sure, in sample": ("by_in_sample", "confidence_train"),
+        "sure, out of fold": ("by_minirocket", "confidence_train"),
+        "sure, new athletes": ("minirocket", "confidence"),
+    }
+    held = set(scores["arm"])
+    found = {t: mean(scores, *q).estimate for t, q in asked.items() if q[0] in held}
+    part = scores[scores["arm"] == "plain"].groupby("metric")["value"].sum()
+    return found | {"constant": part["entropy"] / part["cross_entropy"]}
 
 
 def telling_window(scores: pd.DataFrame, *dull: str) -> tuple[str, pd.Series]:

@@ -260,7 +260,7 @@ def budget(levels: Mapping[str, pd.DataFrame]):
     levels = {name: table for name, table in levels.items() if len(table)}
     if not levels:
         return nothing("Too few athletes here to hide the labels of some.")
-    return small_multiples(levels, dumbbell, height_in=2.7, share=(), xlabel="macro-F1", spec="",
+    return small_multiples(levels, dumbbell, height_in=3.2, share=(), xlabel="macro-F1", spec="",
                            accent=("labels and teacher",))  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sportsml_lite.evaluate import athlete_values, mean
 from sportsml_lite.findings import teacher as findings
-from sportsml_lite.plots.grammar import PALE, SMALL, end_labels, score_table
+from sportsml_lite.plots.grammar import PALE, SMALL, end_labels, interval_rows, score_table
 from sportsml_lite.plots.style import (
     ACCENT,
     AMBER,
@@ -25,6 +25,7 @@ from sportsml_lite.plots.style import (
     nothing,
     plain,
 )
+from sportsml_lite.protocol import margin
 from sportsml_lite.studies import teacher as study
 
 BOX = {"boxstyle": "round,pad=0.35", "fc": "white", "lw": 1.6}
@@ -162,7 +163,7 @@ def learning_curve(curve: pd.DataFrame, chance: float):
 
 
 def ranking(tables: Mapping[str, pd.DataFrame]):
-    """The lesson's table: teacher, one network, the rival, boosted trees and a simple rule.
+    """The lesson's table: teacher, networks, the rival, boosted trees and a simple rule.
 
     Parameters
     ----------
@@ -174,8 +175,8 @@ def ranking(tables: Mapping[str, pd.DataFrame]):
     """
     first = next(iter(tables.values()))
     kinds = {
-        "the teacher": lambda t: "teacher",
-        "one LSTM": lambda t: "single",
+        "the teacher, as chosen": lambda t: "teacher",
+        "two LSTMs": lambda t: "ensemble",
         "MiniRocket, the rival": study.rival,
         "boosted trees": lambda t: "boosting",
         "a simple rule": lambda t: "zone" if "zone" in set(t["arm"]) else "majority",
@@ -190,6 +191,30 @@ def ranking(tables: Mapping[str, pd.DataFrame]):
         "with its 95 % interval over athletes and models. The rival sees the swimmers' mirror too; "
         "the simple rule is the most frequent class, or zones of heart rate where there is one."
     ))  # fmt: skip
+
+
+def invariances(scores: pd.DataFrame):
+    """What each invariance is worth alone: gains of a student over one that knows the mirror only.
+
+    Parameters
+    ----------
+    scores : of the study and a data set whose sensors have three axes
+
+    Returns
+    -------
+    fig
+    """
+    gain = {name: c.gain for name, c in findings.invariances(scores).items()}
+    if not gain:
+        return nothing("No sensor of this data set has three axes.")
+    return interval_rows(
+        gain,
+        "What each invariance is worth to a small network",
+        "gain in macro-F1, swimmers never seen",
+        accent=[name for name, value in gain.items() if value.low > 0],
+        band=margin("macro_f1").smallest_effect,
+        spec="+.3f",
+    )
 
 
 def confusion(counts: pd.DataFrame, title: str = "", ax=None):

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.prepare import fill_windows, fit_scaler
+from sportsml_lite.prepare import Scaler, fill_windows, fit_scaler
 from sportsml_lite.prepare.tasks import Task
 from sportsml_lite.protocol import PARTS, PROTOCOL, Split, fold_athletes
 from sportsml_lite.schema import Windows
+from sportsml_lite.training.augment import Sensors, sensors_of
 from sportsml_lite.training.data import Sequences, TrainData, without_labels
 
 STRIDES = {30.0: 3, 1.0: 2}  # of the student, by rate: 0.1 s and 2 s between two steps
@@ -39,11 +40,21 @@ class Fold:
     stride: int
     y_mean: float
     y_scale: float
+    scaler: Scaler
 
     @property
     def n_outputs(self) -> int:
         """Classes, or 1 for a number."""
         return len(self.classes) or 1
+
+    @property
+    def sensors(self) -> Sensors:
+        """What the channels are, for augmentation."""
+        return sensors_of(self.windows.channels, self.scaler.mean, self.scaler.factor)
+
+    def sequences(self, windows: Windows) -> Sequences:
+        """Any windows with the fold's channels as its networks read them."""
+        return _sequences(windows, self.scaler, self.y_mean, self.y_scale)
 
     def data(self, labelled: Sequence[str] | None = None, unlabelled: bool = False) -> TrainData:
         """What a network is trained on.
@@ -65,7 +76,7 @@ class Fold:
             train = without_labels(train, ~known) if unlabelled else train.take(known)
         return TrainData(
             train, self.validation, self.signs, class_weights(train.y, self.n_outputs),
-            self.n_outputs,
+            self.n_outputs, self.sensors,
         )  # fmt: skip
 
 
@@ -134,6 +145,7 @@ def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
         stride=_stride(windows),
         y_mean=mean,
         y_scale=scale,
+        scaler=scaler,
     )
 
 

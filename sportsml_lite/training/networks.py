@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.models import LSTMTeacher, Student
+from sportsml_lite.models import LITE, LSTMTeacher, Student
+from sportsml_lite.training.augment import Augment
 from sportsml_lite.training.cache import fit_cached
 from sportsml_lite.training.config import TrainConfig
 from sportsml_lite.training.data import Sequences, TrainResult, outputs_of
 from sportsml_lite.training.folds import Fold
+from sportsml_lite.training.pretrain import with_body
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,17 @@ class ModelConfig:
     student: TrainConfig
 
 
-def _steps(count: int, rate: float, epochs: int = 20) -> TrainConfig:
+def _steps(count: int, rate: float, augment: Augment | None = None, epochs: int = 20):
     return TrainConfig(
         rate=rate, batch_size=64, max_epochs=epochs, patience=epochs,
-        steps_per_epoch=count // epochs, schedule="cosine", clip=1.0,
+        steps_per_epoch=count // epochs, schedule="cosine", clip=1.0, augment=augment,
     )  # fmt: skip
 
 
+# A watch never met sits otherwise and measures otherwise: chapter 7's lab says what each is worth.
+WORN = Augment(rotation_deg=30, gain=0.2)
 # Motion at 30 Hz has more to say in a window than a watch's row a second.
-MOTION = ModelConfig(48, 64, 3, _steps(600, 2e-3), 2, 16, _steps(400, 5e-3))
+MOTION = ModelConfig(48, 64, 3, _steps(600, 2e-3, WORN), 2, 16, _steps(400, 5e-3, WORN))
 SECONDS = ModelConfig(24, 32, 2, _steps(600, 2e-3), 2, 16, _steps(300, 5e-3))
 
 
@@ -57,15 +61,19 @@ def config_for(fold: Fold, profile: str = "full") -> ModelConfig:
         raise UserError(f"profile = {profile!r}: choose 'quick' or 'full'")
     if profile == "full":
         return config
-    shorter = {
-        name: _steps(getattr(config, name).steps // 3, getattr(config, name).rate, epochs=10)
-        for name in ("teacher", "student")
-    }
-    return replace(config, networks=1, **shorter)
+    teacher, student = (
+        _steps(whole.steps // 3, whole.rate, whole.augment, epochs=10)
+        for whole in (config.teacher, config.student)
+    )
+    return replace(config, networks=1, teacher=teacher, student=student)
 
 
 def train_teacher(
-    fold: Fold, seed: int, config: ModelConfig, labelled: Sequence[str] | None = None
+    fold: Fold,
+    seed: int,
+    config: ModelConfig,
+    labelled: Sequence[str] | None = None,
+    lite: bool = False,
 ) -> list[TrainResult]:
     """The LSTM teacher of one fold: ``config.networks`` networks of different seeds.
 
@@ -73,10 +81,13 @@ def train_teacher(
     ----------
     seed : of the teacher; its networks draw from seeds of their own
     labelled : training athletes whose labels are known; None is all of them
+    lite : light convolutions instead of an LSTM
     """
     sizes = config.teacher_width, config.teacher_hidden, config.teacher_layers
 
     def build(channels):
+        if lite:
+            return LITE(channels, fold.n_outputs)
         return LSTMTeacher(channels, fold.n_outputs, *sizes)
 
     data = fold.data(labelled)
@@ -93,6 +104,7 @@ def train_student(
     labelled: Sequence[str] | None = None,
     unlabelled: bool = False,
     width: int | None = None,
+    start: TrainResult | None = None,
 ) -> TrainResult:
     """A student of one fold, from one seed.
 
@@ -102,11 +114,13 @@ def train_student(
     soft : (N, K) the teacher's outputs for all training windows of the fold
     labelled, unlabelled : see :meth:`~sportsml_lite.training.folds.Fold.data`
     width : of the student; None is that of ``config``
+    start : from :func:`~sportsml_lite.training.pretrain.pretrain`, whose body it begins with
     """
 
     def build(channels):
         size = width or config.student_width
-        return Student(channels, fold.n_outputs, size, stride=fold.stride)
+        student = Student(channels, fold.n_outputs, size, stride=fold.stride)
+        return student if start is None else with_body(student, start)
 
     data = fold.data(labelled, unlabelled)
     if soft is not None and len(soft) == len(fold.train) != len(data.train):
