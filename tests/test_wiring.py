@@ -223,7 +223,7 @@ def test_an_arm_is_compared_with_the_other_arm_of_the_same_athlete(pairs):
     assert result.gain.high - result.gain.low < 0.03  # unpaired it would be four times as wide
     assert result.verdict == "better"
     assert result.harmed == (own < -0.02).sum() and result.helped == (own > 0.02).sum()
-    assert result.lowest_tenth == pytest.approx(np.sort(own)[:2].mean())
+    assert result.worst_tenth == pytest.approx(np.sort(own)[:2].mean())
     gains = evaluate.gains(scores, "new", "old")
     assert gains.to_numpy() == pytest.approx(own)
 

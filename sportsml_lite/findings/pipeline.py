@@ -59,7 +59,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         },
         "lowest_before": f"{before[lowest]:.2f}",
         "lowest_after": f"{after[lowest]:.2f}",
-        "lowest_tenth": f"{swim['everything'].lowest_tenth:+.3f}",
+        "lowest_tenth": f"{swim['everything'].worst_tenth:+.3f}",
         "rival": rival,
         "rival_level": f"{mean(tables['swimming'], 'minirocket_personal'):.3f}",
         "whole_level": f"{mean(tables['swimming'], 'whole'):.3f}",
