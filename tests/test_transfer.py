@@ -328,10 +328,11 @@ def test_shots_hold_the_earliest_windows_and_test_on_later_ones():
     said = study.answers(adapted(student(), shots, 2, Adaptation("population")), shots, 2)
     assert list(said["athlete"].unique()) == ["a", "b"]
     grid = [Adaptation("population", masked=True), Adaptation("head", 3, 0.1)]
-    gains = study.trials([(student(), shots, None)], grid, (1, 5, 20))
+    says = study.student_says(student(), shots, None)
+    gains = study.trials(says, grid, (1, 5))
     assert gains.shape == (2, 2)
     assert (gains[0] == 0).all()
-    assert study.trials([(student(), shots, None)], grid, (20,)).empty
+    assert study.trials(says, grid, ()).empty
     with pytest.raises(UserError, match="40 windows"):
         take_shots(part, windows.take(np.arange(3)))
 

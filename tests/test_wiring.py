@@ -258,9 +258,9 @@ def test_settings_are_chosen_on_validation_athletes_alone(monkeypatch):
     student = SimpleNamespace(model=Student(2, 2, 8, kernel=3, stride=1).eval())
     asked, real = [], transfer.trials
 
-    def trials(cases, grid, ks):
-        asked.extend(set(shots.athlete) for _, shots, _ in cases)
-        return real(cases, grid, ks)
+    def trials(says, grid, ks):
+        asked.append(set(says(1, transfer.STILL)["athlete"]))
+        return real(says, grid, ks)
 
     monkeypatch.setattr(transfer, "distilled", lambda *_: student)
     monkeypatch.setattr(transfer, "trials", trials)

@@ -129,7 +129,7 @@ def fit_window_baseline(name: str, train: Windows, validation: Windows, seed: in
 
 def fit_symmetric_scores(
     train: Windows, validation: Windows, signs: np.ndarray, seed: int = 0
-) -> Predictor:
+) -> SymmetricScores:
     r"""MiniRocket with the network's advantage: scores of the classes that no symmetry changes.
 
     The features :math:`\varphi` of a window are averaged over its images,
@@ -144,8 +144,8 @@ def fit_symmetric_scores(
 
     Returns
     -------
-    function of windows giving (N, K) scores; a class that training lacks has :data:`NEVER`, below
-        all others
+    :class:`SymmetricScores`: a function of windows giving (N, K) scores; a class that training
+        lacks has :data:`NEVER`, below all others
 
     Raises
     ------
@@ -154,13 +154,25 @@ def fit_symmetric_scores(
     if not train.classes:
         raise UserError("baseline: symmetric scores are those of classes; the target is a number")
     _check("minirocket", train, validation)
-    predict, kinds = _minirocket(train, validation, seed, signs), len(train.classes)
+    return SymmetricScores(train.take([0]), _minirocket(train, validation, seed, signs))
 
-    def scores(windows: Windows) -> np.ndarray:
-        _check_form(train, windows)
-        return predict.scores(windows, kinds)
 
-    return scores
+@dataclass(frozen=True)
+class SymmetricScores:
+    """What :func:`fit_symmetric_scores` gives; ``form`` is a window like those it was fitted on."""
+
+    form: Windows
+    line: _Line
+
+    def __call__(self, windows: Windows) -> np.ndarray:
+        """Scores of the classes, (N, K)."""
+        return self.read(windows)[0]
+
+    def read(self, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+        """Scores (N, K), and the features (N, D) of which they are a linear function."""
+        _check_form(self.form, windows)
+        features = self.line.scaler.transform(self.line.features(windows))
+        return self.line.scores_of(features, len(self.form.classes)), features
 
 
 def _image(windows: Windows, sign: np.ndarray) -> Windows:
@@ -380,10 +392,10 @@ class _Line:
         """Numbers, or the classes with the highest scores."""
         return found[:, 0] if self.kinds is None else self.kinds[found.argmax(axis=1)]
 
-    def scores(self, windows: Windows, n_classes: int) -> np.ndarray:
-        """Scores of the classes, (N, K)."""
-        out = np.full((len(windows), n_classes), NEVER)
-        out[:, self.kinds] = self._found(windows)
+    def scores_of(self, features: np.ndarray, n_classes: int) -> np.ndarray:
+        """Scores of the classes, (N, K), from standardised features."""
+        out = np.full((len(features), n_classes), NEVER)
+        out[:, self.kinds] = features @ self.weight + self.bias
         return out
 
     def _found(self, windows: Windows) -> np.ndarray:

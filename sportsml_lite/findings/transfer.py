@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.evaluate import compare
+from sportsml_lite.evaluate import compare, lowest_tenth, mean
 from sportsml_lite.studies.transfer import COUNTED, EXAMS, FEW_KS, at, most_helped
 
 STANDS = {
@@ -15,6 +15,12 @@ STANDS = {
     "worse": "a loss",
     "no difference": "too little to name",
     "undecided": "with so few athletes nobody can tell it from luck",
+}
+RIVALS = {
+    "better": "the small student is better ({})",
+    "worse": "MiniRocket is better (student less MiniRocket: {})",
+    "no difference": "the two do equally well ({})",
+    "undecided": "with so few athletes nobody can say which is better ({})",
 }
 
 
@@ -25,11 +31,15 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """
     five = at(tables["swimming"], COUNTED)
     runners = at(tables["simulated"], COUNTED)
-    whole = compare(five, "shrink", "population")
+    whole = compare(five, "guarded", "population")
     mask = compare(five, "masked", "population")
-    own = compare(five, "shrink", "masked")
+    own = compare(five, "guarded", "masked")
     luck = compare(five, "population_again", "population")
-    guard = compare(five, "guarded", "population")
+    free = compare(five, "shrink", "population")
+    rival = compare(five, "guarded", "minirocket_guarded")
+    lowest, lowest_free = (
+        lowest_tenth(five, arm, "population", "population_again") for arm in ("guarded", "shrink")
+    )
     reserve = compare(tables["actes"], "reserve", "population")
     moves = five[(five["arm"] == "guarded") & (five["metric"] == "moved")]["value"].mean()
     exam = {
@@ -38,7 +48,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         ]
         for name in ("swimming", "simulated")
     }
-    there = compare(runners, "shrink", "masked")
+    there = compare(runners, "guarded", "masked")
     return {
         "in_short": (
             f"Five labelled windows of each stroke change the macro-F1 of a new swimmer by "
@@ -56,10 +66,14 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "people": f"{whole.athletes}",
         "harmed": f"{whole.harmed}",
         "harmed_null": f"{luck.harmed}",
-        "harmed_guarded": f"{guard.harmed}",
-        "lowest": f"{whole.lowest_tenth:+.3f}",
-        "lowest_guarded": f"{guard.lowest_tenth:+.3f}",
+        "harmed_free": f"{free.harmed}",
+        "lowest": f"{lowest:+.3f}",
+        "lowest_free": f"{lowest_free:+.3f}",
+        "lowest_people": f"{lowest.athletes}",
         "moves": f"{100 * moves:.0f}",
+        "level": f"{mean(five, 'guarded').estimate:.3f}",
+        "rival_level": f"{mean(five, 'minirocket_guarded').estimate:.3f}",
+        "rival": RIVALS[rival.verdict].format(f"{rival.gain:+.3f}"),
         **{
             f"exam_{name}": ", then ".join(f"{gain:+.3f}" for gain in gains)
             for name, gains in exam.items()
@@ -100,7 +114,7 @@ def read_rightly(scores: pd.DataFrame, athlete: str) -> pd.DataFrame:
     part = at(scores, COUNTED)
     cells = part[(part["metric"] == "count") & (part["athlete"] == athlete)]
     right = {}
-    for name, arm in (("before", "population"), ("after", "shrink")):
+    for name, arm in (("before", "population"), ("after", "guarded")):
         own = cells[cells["arm"] == arm]
         hits = own[own["truth"] == own["predicted"]].groupby("truth")["value"].sum()
         right[name] = (hits / own.groupby("truth")["value"].sum()).fillna(0.0)

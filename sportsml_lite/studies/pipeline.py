@@ -4,8 +4,8 @@ Eight training athletes are labelled, the others gave their windows alone. A tea
 labelled ones and answers for the rest; a student learns from both; the new athlete's k earliest
 windows of each class, or two measured heart rates, fit it to this athlete. Every student has the
 same size, first weights and number of steps; an arm leaves one thing out. MiniRocket gets what the
-student gets: the mirror images, the names of the athlete's classes, and the same shrunken class
-means, of its scores.
+student gets: the mirror images, the names of the athlete's classes, and the athlete's windows, by
+which either the class means of its scores are shrunk or its ridge.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 
+from sportsml_lite.baselines.personal import fit_score_means, ridge_says
 from sportsml_lite.baselines.windows import fit_symmetric_scores, fit_window_baseline
 from sportsml_lite.evaluate import Comparison, compare
 from sportsml_lite.losses import Hard, Soft
@@ -35,18 +35,16 @@ from sportsml_lite.training.networks import (
 from sportsml_lite.transfer import (
     NO_OWN_DATA,
     Adaptation,
-    Shots,
-    adapted,
-    class_means,
+    Says,
     fit_population,
-    shrunken_heads,
+    student_says,
     take_shots,
 )
-from sportsml_lite.transfer import answers as shot_answers
 
 FEW = 8  # labelled training athletes
 K = 5  # windows a class that a new athlete gives
 KAPPA = 3.0  # windows that the population's means count as; fixed, and not tuned
+RIDGE_KAPPA = 1.0  # the same of MiniRocket's ridge, which needs less: by validation swimmers
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,8 @@ class Arm:
         those of a plain student)
     masked : answers only with classes that the athlete's windows show
     kappa : class means with κ in place of the trained head; 0 keeps the head
+    ridge : κ shrinks MiniRocket's ridge, and not the class means of its scores
+    guarded : only whom the unmoved model misreads is fitted
     personal : fitted to the athlete: by windows (κ), or by two measured heart rates
     shift : added to the job's seed
     """
@@ -65,14 +65,17 @@ class Arm:
     model: str
     masked: bool = False
     kappa: float = 0.0
+    ridge: bool = False
+    guarded: bool = False
     personal: bool = False
     shift: int = 0
 
     @property
     def adaptation(self) -> Adaptation:
-        """Of a student, by windows."""
+        """Of a student or MiniRocket, by windows."""
         if self.kappa:
-            return Adaptation("shrink", kappa=self.kappa, masked=True)
+            method = "head" if self.ridge else "shrink"
+            return Adaptation(method, kappa=self.kappa, masked=True, guarded=self.guarded)
         return Adaptation("population", masked=self.masked)
 
 
@@ -80,7 +83,9 @@ ARMS = {
     "majority": Arm("majority"),
     "forest": Arm("forest"),
     "minirocket": Arm("minirocket"),
+    "minirocket_masked": Arm("minirocket", masked=True),
     "minirocket_personal": Arm("minirocket", kappa=KAPPA, personal=True),
+    "minirocket_ridge": Arm("minirocket", kappa=RIDGE_KAPPA, ridge=True, personal=True),
     "teacher": Arm("teacher"),
     "none": Arm("plain"),
     "none_again": Arm("plain", shift=50),
@@ -91,12 +96,15 @@ ARMS = {
     "only_personal": Arm("plain", kappa=KAPPA, personal=True),
     "self": Arm("self", kappa=KAPPA, personal=True),
     "whole": Arm("taught", kappa=KAPPA, personal=True),
+    "guarded": Arm("taught", kappa=KAPPA, guarded=True, personal=True),
 }
 TITLES = {
     "majority": "most frequent class",
     "forest": "random forest",
     "minirocket": "MiniRocket",
-    "minirocket_personal": "MiniRocket, personal",
+    "minirocket_masked": "MiniRocket, knows which classes",
+    "minirocket_personal": "MiniRocket, shrunken class means",
+    "minirocket_ridge": "MiniRocket, shrunken ridge",
     "teacher": "the teacher",
     "none": "small student alone",
     "none_again": "the same, another seed",
@@ -107,6 +115,7 @@ TITLES = {
     "only_personal": "+ personal",
     "self": "+ equal teacher, personal",
     "whole": "everything: + teacher, personal",
+    "guarded": "everything, guarded",
 }
 # What the study asks: an arm, and the one that it is held against.
 QUESTIONS = {
@@ -119,7 +128,9 @@ QUESTIONS = {
     "beyond_mask": ("whole", "taught_masked"),
     "own_windows": ("whole", "means"),
     "large_teacher": ("whole", "self"),
+    "guard": ("guarded", "none"),
     "rival": ("whole", "minirocket_personal"),
+    "rival_ridge": ("whole", "minirocket_ridge"),
 }
 
 
@@ -139,8 +150,8 @@ def score(
     room = Room.make(data, split, seed, options)
     rows = []
     for name, arm in arms.items():
-        by_windows = arm.masked or arm.kappa
-        if data.measured is not None and by_windows and not arm.personal:
+        by_windows = arm.ridge or arm.guarded or ((arm.masked or arm.kappa) and not arm.personal)
+        if data.measured is not None and by_windows:
             continue
         said = room.said(arm)
         if len(said):
@@ -177,12 +188,11 @@ class Room:
         if arm.model in ("majority", "forest"):
             predicted = self.rival(arm.model)(self.fold.windows.take(rows))
         elif arm.model == "minirocket":
-            predicted = self.minirocket(arm)
+            return self.minirocket(arm)
         elif self.measured is None and (arm.masked or arm.kappa):
             student = self.network(arm.model, arm.shift, self.fold)[0].model
             known = self.once(("means", arm.model), lambda: self.population(student))
-            models = adapted(student, self.shots, self.k, arm.adaptation, known)
-            return shot_answers(models, self.shots, self.k)
+            return student_says(student, self.shots, known)(self.k, arm.adaptation)
         else:
             fold = self.measured if self.measured is not None and arm.personal else self.fold
             signs = fold.signs if arm.model == "teacher" else None
@@ -250,40 +260,22 @@ class Room:
         train, validation, _ = self.parts(self.data.task)
         return self.once(name, lambda: fit_window_baseline(name, train, validation, self.seed))
 
-    def minirocket(self, arm: Arm) -> np.ndarray:
-        """Answers of MiniRocket in each symmetry; personal by the same means as the student."""
-        by_heart_rate = self.measured is not None
-        task = self.data.measured if by_heart_rate and arm.personal else self.data.task
-        key = ("minirocket", id(task))
-        train, test, owners = self.once(key, lambda: self._minirocket(task))
-        if by_heart_rate or not arm.personal:
-            return test[self.rows].argmax(1)
-        rows, owner = self.shots.test(self.k)
-        y = torch.as_tensor(owners["y"])
-        known = class_means(train, y, owners["athlete"], train.shape[1])
-        support = _of_support(self.shots, self.k)
-        given = torch.where((support >= 0)[..., None], test[support.clamp(min=0)], 0)
-        shown = torch.where(support >= 0, torch.as_tensor(self.shots.y)[support.clamp(min=0)], -1)
-        weight, bias = shrunken_heads(given, shown, known, arm.kappa)
-        logits = (weight[owner] @ test[rows][..., None])[..., 0] + bias[owner]
-        seen = torch.stack([(shown == c).any(1) for c in range(train.shape[1])], 1)
-        return logits.masked_fill(~seen[owner], -torch.inf).argmax(1).numpy()
-
-    def _minirocket(self, task):
+    def minirocket(self, arm: Arm) -> pd.DataFrame:
+        """What MiniRocket in each symmetry answers; personal by the same means as the student."""
+        if self.measured is None:
+            return self.once("minirocket", self._ridge)(self.k, arm.adaptation)
+        task = self.data.measured if arm.personal else self.data.task
         train, validation, test = self.parts(task)
-        scores = fit_symmetric_scores(train, validation, task.signs, self.seed)
-        own = {"y": train.y, "athlete": train.athlete.astype(str)}
-        return torch.as_tensor(scores(train)), torch.as_tensor(scores(test)), own
+        return self.frame(self.rows, self.symmetric(train, validation)(test).argmax(1))
 
+    def symmetric(self, train: Windows, validation: Windows):
+        """MiniRocket of the labelled athletes."""
+        return fit_symmetric_scores(train, validation, self.data.task.signs, self.seed)
 
-def _of_support(shots: Shots, k: int) -> torch.Tensor:
-    """Rows of each athlete's calibration windows, (A, M), -1 where there is none."""
-    given = shots.shot.support(k)
-    each = [np.flatnonzero(given & (shots.athlete == a)) for a in shots.shot.athletes(k)]
-    out = torch.full((len(each), max(map(len, each))), -1)
-    for i, rows in enumerate(each):
-        out[i, : len(rows)] = torch.as_tensor(rows)
-    return out
+    def _ridge(self) -> Says:
+        train, validation, test = self.parts(self.data.task)
+        model = self.symmetric(train, validation)
+        return ridge_says(model, fit_score_means(model, train), test, self.shots)
 
 
 def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Comparison]:
