@@ -13,7 +13,7 @@ from sportsml_lite.losses import Soft
 from sportsml_lite.prepare.tasks import Task
 from sportsml_lite.protocol import Split
 from sportsml_lite.schema import Windows
-from sportsml_lite.training import cache
+from sportsml_lite.training import Augment, cache
 from sportsml_lite.training.config import TrainConfig
 from sportsml_lite.training.data import outputs_of
 from sportsml_lite.training.folds import class_weights, folds_of, label_budget, make_fold
@@ -344,6 +344,9 @@ def test_sizes_go_with_the_kind_of_windows_and_the_profile():
     quick = config_for(motion, "quick")
     assert quick.networks == 1 and quick.teacher.steps * 3 == MOTION.teacher.steps
     assert quick.student.steps < MOTION.student.steps / 2
+    for config in (MOTION, quick):
+        assert config.teacher.augment == config.student.augment == Augment(30, 0.2)
+    assert SECONDS.teacher.augment is None  # a heart rate has no axes
     for config in (MOTION, SECONDS):
         assert (config.teacher.schedule, config.teacher.clip) == ("cosine", 1.0)
         assert config.teacher.steps == 600 and config.networks == 2

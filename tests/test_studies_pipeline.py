@@ -93,8 +93,8 @@ def test_who_learns_from_whom(task, trained):
 def test_rivals_learn_from_the_labelled_athletes_alone(task):
     split = folds_of(task)[0]
     room = study.Room.make(Data(task, None), split, 0, OPTIONS)
-    train, validation, test = room.parts(task)
-    assert set(train.athlete) == set(room.labelled)
+    train, validation, test = (room.part(task, name) for name in ("train", "validation", "test"))
+    assert set(train.take(room.is_labelled(train)).athlete) == set(room.labelled)
     assert set(validation.athlete) == set(split.validation)
     assert set(test.athlete) == set(split.test)
     assert np.array_equal(test.t0_s, room.fold.windows.t0_s)
@@ -103,7 +103,8 @@ def test_rivals_learn_from_the_labelled_athletes_alone(task):
 def test_a_personal_minirocket_gets_the_athletes_windows_and_no_others(task, monkeypatch):
     """Scores that name the class, turned round for one athlete: five windows turn them back."""
     room = study.Room.make(Data(task, None), folds_of(task)[0], 0, OPTIONS)
-    train, _, test = room.parts(task)
+    train, test = room.part(task, "train"), room.part(task, "test")
+    train = train.take(room.is_labelled(train))
     k = len(task.windows.classes)
     right = {"train": torch.eye(k)[train.y], "test": torch.eye(k)[test.y].double()}
     athlete = room.shots.shot.athletes(1)[0]
@@ -122,7 +123,7 @@ def test_a_personal_minirocket_gets_the_athletes_windows_and_no_others(task, mon
         def __call__(self, windows):
             return self.read(windows)[0]
 
-    def fitted(*_):
+    def fitted(*_, **__):
         return Fitted()
 
     monkeypatch.setattr(study, "fit_symmetric_scores", fitted)
@@ -155,8 +156,11 @@ def tiny(task, athletes, classes=(0, 1, 2)):
     return windows.take(np.arange(0, len(windows), 3))
 
 
-def test_scores_agree_with_answers_and_a_class_without_windows_is_never_given(task, monkeypatch):
-    monkeypatch.setattr("sportsml_lite.baselines.windows.KERNELS", 168)
+def test_scores_agree_with_answers_and_a_class_without_windows_is_never_given(
+    task, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("sportsml_lite.baselines.kernels.COUNT", 168)
+    monkeypatch.setattr("sportsml_lite.baselines.kernels.project_root", lambda: tmp_path)
     train, validation, test = (tiny(task, part, (0, 1)) for part in ((0, 1), (2, 3), (4, 5)))
     one = np.ones((1, len(train.channels)), np.float32)
     scores = fit_symmetric_scores(train, validation, one)(test)

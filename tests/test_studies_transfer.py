@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from sportsml_lite.baselines import windows as window_baselines
+from sportsml_lite.baselines import kernels
 from sportsml_lite.models import Student
 from sportsml_lite.plots import transfer as figures
 from sportsml_lite.prepare.tasks import load_task
@@ -42,16 +42,18 @@ def task():
 
 
 @pytest.fixture(autouse=True)
-def no_training(monkeypatch):
+def no_training(monkeypatch, tmp_path):
+    monkeypatch.setattr(kernels, "project_root", lambda: tmp_path)
     monkeypatch.setattr(study, "distilled", untrained)
-    monkeypatch.setattr(window_baselines, "KERNELS", 84)
+    monkeypatch.setattr(kernels, "COUNT", 84)
 
 
 @pytest.fixture(scope="module")
-def scores(task):
+def scores(task, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "project_root", lambda: tmp_path_factory.mktemp("kernels"))
         patch.setattr(study, "distilled", untrained)
-        patch.setattr(window_baselines, "KERNELS", 84)
+        patch.setattr(kernels, "COUNT", 84)
         found = study.score(study.Data(task, None), folds_of(task)[0], 0, FAST, QUICK)
     return found.assign(partition=0, fold=0, seed=0)
 

@@ -11,12 +11,13 @@ A missing value holds the last one of its window; before the first it is the tra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
 
+from sportsml_lite.baselines.kernels import MIN_SAMPLES, Kernels
 from sportsml_lite.baselines.sessions import STRENGTHS, TREES
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import macro_f1, mse
@@ -37,7 +38,6 @@ WINDOW_BASELINES = {
 }
 HEART, BEATS = "hr_fraction", "hr_bpm"
 PLANNED = "planned_"
-MIN_SAMPLES = 9  # length of a MiniRocket kernel
 NEEDS = {
     "majority": "classes",
     "zone": f"a channel {HEART!r} and the classes {', '.join(DOMAINS)}",
@@ -50,8 +50,6 @@ NEEDS = {
 NAIVE = ("majority", "mean")
 MOST_WINDOWS = 6000  # of a forest and of MiniRocket: neighbouring windows say nearly the same
 CUTS = 400  # quantiles of heart rate that the zones may be cut at
-# The published number, and a smaller one where there are many windows to be transformed.
-KERNELS, FEWER_KERNELS, MANY_WINDOWS = 9996, 2016, 4000
 KERNEL_STRENGTHS = np.logspace(1, 5, 5)
 PAST_S = 60
 NEVER = -10.0  # score of a class that training lacks; a ridge's scores lie about -1 and 1
@@ -87,14 +85,14 @@ def fit_window_baseline(name: str, train: Windows, validation: Windows, seed: in
     convolutions (Dempster et al. 2021), 2016 above 4000 training windows, of scaled channels and a
     ridge. Classes weigh the same, however rare.
 
-    ``forest`` and ``minirocket`` read every n-th window of each athlete and class, so that about
-    6000 remain; the others read all.
+    ``forest`` and the ridge of ``minirocket`` read every n-th window of each athlete and class, so
+    that about 6000 remain; the others read all.
 
     Parameters
     ----------
     name : key of :data:`WINDOW_BASELINES`; see :func:`window_baselines_of`
     train, validation : windows of different athletes
-    seed : of ``forest`` and ``minirocket``; the others draw nothing
+    seed : of ``forest``; the others draw nothing
 
     Returns
     -------
@@ -128,19 +126,24 @@ def fit_window_baseline(name: str, train: Windows, validation: Windows, seed: in
 
 
 def fit_symmetric_scores(
-    train: Windows, validation: Windows, signs: np.ndarray, seed: int = 0
+    train: Windows,
+    validation: Windows,
+    signs: np.ndarray,
+    *,
+    known: np.ndarray | None = None,
+    kind: str = "minirocket",
 ) -> SymmetricScores:
-    r"""MiniRocket with the network's advantage: scores of the classes that no symmetry changes.
+    """Random convolutions with the network's advantage: scores that no symmetry changes.
 
-    The features :math:`\varphi` of a window are averaged over its images,
-    :math:`\bar\varphi(x) = \frac{1}{G} \sum_g \varphi(g x)`, in training and in use. A linear
-    score of :math:`\bar\varphi` is the mean of the scores of the images, so this learns what it
-    will answer, at the cost of one ridge.
+    A ridge on :class:`~sportsml_lite.baselines.kernels.Kernels` of all training windows, which are
+    computed once; other labels cost another ridge and no more.
 
     Parameters
     ----------
+    train, validation : as for :func:`fit_window_baseline`
     signs : (G, C) of ±1, see :class:`~sportsml_lite.prepare.tasks.Task`; the first is all 1
-    train, validation, seed : as for :func:`fit_window_baseline`
+    known : (N,) bool, the training windows whose labels are read; None is all of them
+    kind : ``'minirocket'`` or ``'multirocket_hydra'``
 
     Returns
     -------
@@ -153,8 +156,9 @@ def fit_symmetric_scores(
     """
     if not train.classes:
         raise UserError("baseline: symmetric scores are those of classes; the target is a number")
-    _check("minirocket", train, validation)
-    return SymmetricScores(train.take([0]), _minirocket(train, validation, seed, signs))
+    known = np.ones(len(train), bool) if known is None else known
+    _check("minirocket", train.take(known), validation)
+    return SymmetricScores(train.take([0]), _convolved(train, validation, signs, known, kind))
 
 
 @dataclass(frozen=True)
@@ -173,10 +177,6 @@ class SymmetricScores:
         _check_form(self.form, windows)
         features = self.line.scaler.transform(self.line.features(windows))
         return self.line.scores_of(features, len(self.form.classes)), features
-
-
-def _image(windows: Windows, sign: np.ndarray) -> Windows:
-    return replace(windows, X=windows.X * sign[:, None].astype(np.float32))
 
 
 def _block_means(X: np.ndarray, rate_hz: float, seconds: float) -> np.ndarray:
@@ -259,7 +259,7 @@ def _autoregression_plan(train: Windows, validation: Windows, seed: int) -> Pred
 def _forest(train: Windows, validation: Windows, seed: int) -> Predictor:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    means, few = fit_scaler(train.X).mean, _thin(train)
+    means, few = fit_scaler(train.X).mean, train.take(_few(train))
     options = {"n_estimators": 200, "min_samples_leaf": 3, "n_jobs": 1, "random_state": seed}
     if train.classes:
         trees = RandomForestClassifier(class_weight="balanced", **options)
@@ -291,38 +291,28 @@ def _boosting(train: Windows, validation: Windows, seed: int) -> Predictor:
     return lambda windows: trees.predict(window_statistics(windows, means))
 
 
-def _minirocket(
-    train: Windows, validation: Windows, seed: int, signs: np.ndarray | None = None
+def _minirocket(train: Windows, validation: Windows, seed: int) -> _Line:
+    return _convolved(train, validation, None, np.ones(len(train), bool), "minirocket")
+
+
+def _convolved(train: Windows, validation: Windows, signs, known: np.ndarray, kind: str) -> _Line:
+    """Ridge on random convolutions of the training windows whose labels are known."""
+    features = Kernels(train, signs, kind).features
+    rows = np.flatnonzero(known)
+    rows = rows[_few(train.take(rows))]
+    X = features(train)[rows]
+    return _line(features, train.take(rows), validation, KERNEL_STRENGTHS, X)
+
+
+def _line(
+    features, train: Windows, validation: Windows, strengths, X: np.ndarray | None = None
 ) -> _Line:
-    """Ridge on random convolutions, averaged over a window's images where ``signs`` are given."""
-    from aeon.transformations.collection.convolution_based import MiniRocket
+    """Ridge on standardised features, its strength chosen by validation athletes.
 
-    train, scaler = _thin(train), fit_scaler(train.X)
-    if signs is None:
-        signs = np.ones((1, len(train.channels)), np.float32)
-    turned = (signs < 0).any(axis=0)
-    scaler = replace(scaler, mean=np.where(turned, 0, scaler.mean))  # 0 is its own mirror image
-
-    def scaled(windows: Windows) -> np.ndarray:
-        # A kernel adds channels up: unscaled, the one with the largest numbers would decide.
-        return scaler.transform(fill_windows(windows.X, scaler.mean)).astype(np.float32)
-
-    count = KERNELS if len(train) <= MANY_WINDOWS else FEWER_KERNELS
-    kernels = MiniRocket(count, n_jobs=1, random_state=seed)
-    state = np.random.get_state()  # noqa: NPY002  aeon seeds the generator of the whole process
-    kernels.fit(scaled(train))
-    np.random.set_state(state)  # noqa: NPY002
-
-    def features(windows: Windows) -> np.ndarray:
-        total = sum(kernels.transform(scaled(_image(windows, sign))) for sign in signs)
-        return total / np.float32(len(signs))
-
-    return _line(features, train, _thin(validation), KERNEL_STRENGTHS)
-
-
-def _line(features, train: Windows, validation: Windows, strengths) -> _Line:
-    """Ridge on standardised features, its strength chosen by validation athletes."""
-    X = features(train).astype(float)  # in float32 a weak ridge would be ill-conditioned
+    X : (N, F) features of ``train`` where they are known
+    """
+    X = features(train) if X is None else X
+    X = X.astype(float)  # in float32 a weak ridge would be ill-conditioned
     scaler = fit_scaler(X)
     X, X_val = (scaler.transform(x) for x in (X, features(validation)))
     kinds = np.unique(train.y) if train.classes else None
@@ -417,11 +407,11 @@ def _weights(train: Windows, y: np.ndarray) -> np.ndarray | None:
     return (len(train) / (count > 0).sum() / np.maximum(count, 1))[y]
 
 
-def _thin(windows: Windows) -> Windows:
-    """Every n-th window of each athlete and class: about 6000, nobody and no class lost."""
+def _few(windows: Windows) -> np.ndarray:
+    """Every n-th window of each athlete and class, (N,) bool: about 6000, nobody, no class lost."""
     step = -(-len(windows) // MOST_WINDOWS)
     group = pd.DataFrame({"a": windows.athlete, "y": windows.y if windows.classes else 0})
-    return windows.take((group.groupby(["a", "y"]).cumcount() % step == 0).to_numpy())
+    return (group.groupby(["a", "y"]).cumcount() % step == 0).to_numpy()
 
 
 # --- checks --------------------------------------------------------------------------------------

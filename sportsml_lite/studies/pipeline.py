@@ -246,18 +246,18 @@ class Room:
 
     # --- rivals -----------------------------------------------------------------------------------
 
-    def parts(self, task) -> tuple[Windows, Windows, Windows]:
-        """Labelled training windows, validation windows and test windows of a task."""
-        windows = task.windows
-        train, validation, test = (
-            windows.take(self.split.rows(windows.athlete, part))
-            for part in ("train", "validation", "test")
-        )
-        return train.take(np.isin(train.athlete.astype(str), self.labelled)), validation, test
+    def part(self, task, name: str) -> Windows:
+        """Windows of the training, validation or test athletes."""
+        return task.windows.take(self.split.rows(task.windows.athlete, name))
+
+    def is_labelled(self, windows: Windows) -> np.ndarray:
+        """Whether an athlete's labels are known, (N,) bool."""
+        return np.isin(windows.athlete.astype(str), self.labelled)
 
     def rival(self, name: str):
         """A baseline that learns from the labelled athletes alone."""
-        train, validation, _ = self.parts(self.data.task)
+        train, validation = (self.part(self.data.task, part) for part in ("train", "validation"))
+        train = train.take(self.is_labelled(train))
         return self.once(name, lambda: fit_window_baseline(name, train, validation, self.seed))
 
     def minirocket(self, arm: Arm) -> pd.DataFrame:
@@ -265,17 +265,19 @@ class Room:
         if self.measured is None:
             return self.once("minirocket", self._ridge)(self.k, arm.adaptation)
         task = self.data.measured if arm.personal else self.data.task
-        train, validation, test = self.parts(task)
-        return self.frame(self.rows, self.symmetric(train, validation)(test).argmax(1))
+        return self.frame(self.rows, self.symmetric(task)(self.part(task, "test")).argmax(1))
 
-    def symmetric(self, train: Windows, validation: Windows):
+    def symmetric(self, task):
         """MiniRocket of the labelled athletes."""
-        return fit_symmetric_scores(train, validation, self.data.task.signs, self.seed)
+        train, validation = (self.part(task, name) for name in ("train", "validation"))
+        known = self.is_labelled(train)
+        return fit_symmetric_scores(train, validation, task.signs, known=known)
 
     def _ridge(self) -> Says:
-        train, validation, test = self.parts(self.data.task)
-        model = self.symmetric(train, validation)
-        return ridge_says(model, fit_score_means(model, train), test, self.shots)
+        task = self.data.task
+        model, train = self.symmetric(task), self.part(task, "train")
+        known = fit_score_means(model, train.take(self.is_labelled(train)))
+        return ridge_says(model, known, self.part(task, "test"), self.shots)
 
 
 def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Comparison]:

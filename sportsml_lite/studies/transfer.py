@@ -263,15 +263,15 @@ def _by_windows(fold, parts, signs, seed, config, arms) -> list[pd.DataFrame]:
             if arm.counts and k == COUNTED:
                 found.append(confusion(said, fold.classes))
             rows.append(pd.concat(found).assign(arm=name, k=float(k)))
-    return rows + _by_minirocket(parts, signs, (validation, test), seed, arms)
+    return rows + _by_minirocket(parts, signs, (validation, test), arms)
 
 
-def _by_minirocket(parts, signs, shots, seed, arms) -> list[pd.DataFrame]:
+def _by_minirocket(parts, signs, shots, arms) -> list[pd.DataFrame]:
     """Arms of MiniRocket, which is fitted once."""
     arms = {name: arm for name, arm in arms.items() if arm.minirocket}
     if not arms:
         return []
-    model = fit_symmetric_scores(*parts[:2], signs, seed)
+    model = fit_symmetric_scores(*parts[:2], signs)
     known = fit_score_means(model, parts[0])
     validation, test = (
         ridge_says(model, known, *part) for part in zip(parts[1:], shots, strict=True)
@@ -362,7 +362,7 @@ def at(scores: pd.DataFrame, k: float) -> pd.DataFrame:
 
 
 def most_helped(scores: pd.DataFrame) -> str:
-    """The athlete who gains most by guarded shrinking, whom a page shows: named by a rule, not by eye.
+    """The athlete who gains most by the recipe, whom a page shows: named by a rule, not by eye.
 
     scores : of this study and one data set
     """

@@ -1,14 +1,16 @@
 """Training networks: one way for all, and many at once.
 
-``config`` says how, ``data`` holds what a network reads and what comes out, ``trainer`` trains with
-Lightning, ``cache`` does it once, ``stacked`` trains many MLPs at once. ``folds`` makes a task's
-folds ready for a network, ``networks`` trains teacher and student on them.
+``config`` says how, ``augment`` changes windows by chance, ``data`` holds what a network reads and
+what comes out, ``trainer`` trains with Lightning, ``cache`` does it once, ``stacked`` trains many
+MLPs at once. ``folds`` makes a task's folds ready for a network, ``networks`` trains teacher and
+student on them.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sportsml_lite.training.augment import Augment, Sensors
 from sportsml_lite.training.config import OPTIMIZERS, TrainConfig, repeatable
 from sportsml_lite.training.data import (
     Sequences,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OPTIMIZERS",
+    "Augment",
+    "Sensors",
     "Sequences",
     "TrainConfig",
     "TrainData",

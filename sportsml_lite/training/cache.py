@@ -79,6 +79,7 @@ def _inputs(model, data: TrainData, seed, config, loss, soft) -> Iterator[bytes]
         own = {k: v for k, v in sorted(vars(module).items()) if isinstance(v, PLAIN)}
         yield repr(own).encode()
     tensors = [soft, data.signs, data.weight, *model.state_dict().values()]
+    tensors += vars(data.sensors).values() if data.sensors else [None]
     for part in (data.train, data.validation):
         tensors += [part.X, part.mask, part.y]
     for tensor in tensors:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from sportsml_lite.errors import UserError
+from sportsml_lite.training.augment import Augment
 
 # Name → class and what differs from torch's defaults.
 OPTIMIZERS = {
@@ -47,6 +48,7 @@ class TrainConfig:
         one with fewer; None is one pass over all rows
     schedule : ``'constant'``, or ``'cosine'``: up over the first tenth of all steps, then down to 0
     clip : largest norm of the gradient; None does not clip
+    augment : how each batch's windows are changed by chance; None leaves them as recorded
 
     Raises
     ------
@@ -62,6 +64,7 @@ class TrainConfig:
     steps_per_epoch: int | None = None
     schedule: str = "constant"
     clip: float | None = None
+    augment: Augment | None = None
 
     def __post_init__(self):
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):

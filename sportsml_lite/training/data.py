@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from sportsml_lite.errors import UserError
+from sportsml_lite.training.augment import Sensors
 
 CHUNK = 1024  # rows of a forward pass without gradients: bounds memory, changes no number
 
@@ -44,6 +45,7 @@ class TrainData:
     signs : (G, C) symmetries of ±1, each window of a batch gets one by chance; None: there are none
     weight : (K,) of the classes, or None
     n_outputs : K classes, or 1
+    sensors : what the channels are, for augmentation; None: not known
 
     Raises
     ------
@@ -55,6 +57,7 @@ class TrainData:
     signs: torch.Tensor | None = None
     weight: torch.Tensor | None = None
     n_outputs: int = 1
+    sensors: Sensors | None = None
 
     def __post_init__(self):
         for name in ("train", "validation"):

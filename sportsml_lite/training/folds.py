@@ -13,6 +13,7 @@ from sportsml_lite.prepare import fill_windows, fit_scaler
 from sportsml_lite.prepare.tasks import Task
 from sportsml_lite.protocol import PARTS, PROTOCOL, Split, fold_athletes
 from sportsml_lite.schema import Windows
+from sportsml_lite.training.augment import Sensors, sensors_of
 from sportsml_lite.training.data import Sequences, TrainData, without_labels
 
 STRIDES = {30.0: 3, 1.0: 2}  # of the student, by rate: 0.1 s and 2 s between two steps
@@ -39,6 +40,7 @@ class Fold:
     stride: int
     y_mean: float
     y_scale: float
+    sensors: Sensors
 
     @property
     def n_outputs(self) -> int:
@@ -65,7 +67,7 @@ class Fold:
             train = without_labels(train, ~known) if unlabelled else train.take(known)
         return TrainData(
             train, self.validation, self.signs, class_weights(train.y, self.n_outputs),
-            self.n_outputs,
+            self.n_outputs, self.sensors,
         )  # fmt: skip
 
 
@@ -134,6 +136,7 @@ def make_fold(task: Task, split: Split, laboratory: bool = False) -> Fold:
         stride=_stride(windows),
         y_mean=mean,
         y_scale=scale,
+        sensors=sensors_of(windows.channels, scaler.mean, scaler.factor),
     )
 
 

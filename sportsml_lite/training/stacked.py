@@ -98,7 +98,7 @@ def fit_many(
     build : makes an untrained :class:`~sportsml_lite.models.MLP` from the number of features
     data : from :func:`~sportsml_lite.training.data.examples`
     seeds : whole numbers, each once
-    config : as for ``fit``; one pass an epoch, a constant rate and no clipping
+    config : as for ``fit``; one pass an epoch, a constant rate, no clipping and no augmentation
 
     Returns
     -------
@@ -111,8 +111,10 @@ def fit_many(
     seeds, config = list(seeds), config or TrainConfig()
     if not seeds or len(set(seeds)) < len(seeds):
         raise UserError(f"seeds {seeds}: give at least one, and each once")
-    if config.schedule != "constant" or config.clip or config.steps_per_epoch:
-        raise UserError("fit_many: no schedule, no clipping, one pass an epoch; use fit instead")
+    if config.schedule != "constant" or config.clip or config.steps_per_epoch or config.augment:
+        raise UserError(
+            "fit_many: no schedule, clipping or augmentation, one pass an epoch; use fit"
+        )
     models = []
     for seed in seeds:
         with repeatable(seed):

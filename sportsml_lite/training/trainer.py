@@ -39,7 +39,8 @@ class Batches:
     """An epoch's batches, cut from the shuffled rows; a new order every pass.
 
     What a shuffling ``DataLoader`` gives, without its way of fetching row by row and stacking the
-    rows again, which takes as long as training on them. Each window gets one of the symmetries.
+    rows again, which takes as long as training on them. Each window gets one of the symmetries,
+    and is then changed as ``config.augment`` says.
 
     Parameters
     ----------
@@ -51,6 +52,9 @@ class Batches:
         self.data, self.soft, self.config = data, soft, config
         self.size = min(config.batch_size, len(data.train))
         self.random = torch.Generator().manual_seed(int(seed))
+        # Numbers of its own, so that orders and symmetries are those of a training without it.
+        # Torch keeps the lower 32 bits of a seed.
+        self.chance = torch.Generator().manual_seed(int(seed) + 2**31)
         self.left = torch.zeros(0, dtype=torch.long)
 
     def __len__(self) -> int:
@@ -65,6 +69,9 @@ class Batches:
             if self.data.signs is not None:
                 turn = torch.randint(len(self.data.signs), (len(rows),), generator=self.random)
                 X = X * self.data.signs[turn][:, :, None]
+            if self.config.augment is not None:
+                X = self.config.augment(X, self.data.sensors, self.chance)
+                X = X if part.mask is None else X * part.mask[:, None]
             none = torch.empty(0)  # Lightning moves a batch's tensors, and knows no None
             soft = none if self.soft is None else self.soft[rows]
             yield X, none if part.mask is None else part.mask, part.y, soft
