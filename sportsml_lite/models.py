@@ -168,8 +168,8 @@ class Student(nn.Module):
         self.norms = nn.ModuleList([ChannelNorm(width) for _ in self.DILATIONS])
         self.head = nn.Linear(2 * width, n_outputs)
 
-    def features(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """What the head sees, (N, 2W): mean over time, and the last step.
+    def states(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """What is known at each step, (N, W, T / stride); step i has read i + 1 strides.
 
         x : (N, C, T) with T a multiple of the stride; mask : (N, T), False in padding in front
 
@@ -181,9 +181,7 @@ class Student(nn.Module):
             raise UserError(f"Student: windows of {x.shape[2]} samples and a stride of "
                             f"{self.stride}; give a multiple of it")  # fmt: skip
         if mask is not None:
-            x = x * mask[:, None]
-            # A step counts once a real sample has come into it.
-            mask = mask[:, self.stride - 1 :: self.stride][:, None].to(x.dtype)
+            x, mask = x * mask[:, None], self._begun(mask, x.dtype)
         x = self.stem(nn.functional.pad(x, (self.kernel - self.stride, 0)))
         x = x.relu() if mask is None else x.relu() * mask
         for depth, point, norm in zip(self.depth, self.point, self.norms, strict=True):
@@ -191,8 +189,20 @@ class Student(nn.Module):
             x = x + norm(point(depth(nn.functional.pad(x, (reach, 0))))).relu()
             if mask is not None:
                 x = x * mask
-        mean = x.mean(2) if mask is None else x.sum(2) / mask.sum(2).clamp(min=1)
-        return torch.cat([mean, x[:, :, -1]], 1)
+        return x
+
+    def _begun(self, mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """(N, 1, steps): 1 from the step on into which a real sample has come."""
+        return mask[:, self.stride - 1 :: self.stride][:, None].to(dtype)
+
+    def features(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """What the head sees, (N, 2W): mean of :meth:`states` over time, and the last one."""
+        states = self.states(x, mask)
+        if mask is None:
+            mean = states.mean(2)
+        else:
+            mean = states.sum(2) / self._begun(mask, x.dtype).sum(2).clamp(min=1)
+        return torch.cat([mean, states[:, :, -1]], 1)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """(N, C, T) to (N, outputs)."""

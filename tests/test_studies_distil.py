@@ -27,22 +27,43 @@ def fold(task):
     return make_fold(task, folds_of(task)[0])
 
 
+class Features:
+    """Random convolutions that are only random: labels and job have no part in them."""
+
+    def __init__(self, task, split):
+        self.train = task.windows.take(split.rows(task.windows.athlete, "train"))
+        sizes = [split.rows(task.windows.athlete, p).sum() for p in ("train", "validation", "test")]
+        random = np.random.default_rng(0)
+        self.features = tuple(random.normal(size=(n, 5)).astype(np.float32) for n in sizes)
+
+    def rows(self, labelled):
+        names = self.train.athlete.astype(str)
+        return np.ones(len(names), bool) if labelled is None else np.isin(names, labelled)
+
+
 class Spy:
     """Networks that are not trained: each answers by its own random numbers."""
 
     def __init__(self, monkeypatch):
-        self.students, self.teachers = [], []
-        for name in ("train_student", "train_teacher", "predict"):
+        self.students, self.teachers, self.bodies = [], [], []
+        for name in ("train_student", "train_teacher", "predict", "pretrain"):
             monkeypatch.setattr(distil, name, getattr(self, name))
+        monkeypatch.setattr(distil, "Convolved", Features)
 
     def train_teacher(self, fold, seed, config, labelled=None):
         self.teachers.append((fold.train.y, seed, config, labelled))
         return [SimpleNamespace(seed=1000 + len(self.teachers))]
 
-    def train_student(self, fold, seed, config, loss=None, soft=None, labelled=None, others=False):
+    def pretrain(self, fold, seed, config, width):
+        self.bodies.append((seed, config, width))
+        return "body"
+
+    def train_student(
+        self, fold, seed, config, loss=None, soft=None, labelled=None, others=False, start=None
+    ):
         call = SimpleNamespace(
             y=fold.train.y, seed=seed, config=config, loss=loss, soft=soft, labelled=labelled,
-            others=others,
+            others=others, start=start,
         )  # fmt: skip
         self.students.append(call)
         return SimpleNamespace(seed=len(self.students))
@@ -57,26 +78,42 @@ def spied(task):
     with pytest.MonkeyPatch.context() as monkeypatch:
         spy = Spy(monkeypatch)
         rows = distil.score(task, folds_of(task)[0], 7, ARMS, QUICK)
-    names = [name for name, arm in ARMS.items() if not arm.teacher]
+    names = [name for name, arm in ARMS.items() if not arm.itself]
     order = sorted(names, key=lambda name: ARMS[name].n_labelled)
     return rows, dict(zip(order, spy.students, strict=True)), spy
 
 
 def test_the_arms_of_a_question_share_all_but_what_it_asks(spied):
-    _, students, _ = spied
+    _, students, spy = spied
     for arm, against in QUESTIONS.items():
-        if ARMS[arm].teacher:
+        if ARMS[arm].itself:
             continue
         one, other = students[arm], students[against]
         assert one.seed == other.seed == 7
         assert one.config == other.config
         assert one.labelled == other.labelled
         assert torch.equal(one.y, other.y)
-        assert isinstance(one.loss, Soft)
-        assert one.soft is not None
+        assert (one.start == "body") == ARMS[arm].pretrained
+        assert isinstance(one.loss, Hard if ARMS[arm].pretrained else Soft)
+        assert (one.soft is None) == ARMS[arm].pretrained
         assert isinstance(other.loss, Hard)
         assert other.soft is None
+        assert other.start is None
         assert not other.others
+    config = students["plain"].config
+    assert students["plain_long"].config.student.steps == 5 * config.student.steps
+    assert set(spy.bodies) == {(7, config.student, config.student_width)}  # as many steps
+
+
+def test_each_student_hears_the_teacher_that_its_arm_names(spied):
+    _, students, _ = spied
+    soft = {arm: s.soft for arm, s in students.items() if s.soft is not None}
+    lstm, rocket, blend = (soft[f"by_{name}"] for name in distil.TEACHERS)
+    torch.testing.assert_close(blend, (lstm + rocket) / 2)
+    assert any(torch.equal(soft["distilled"], s) for s in (lstm, rocket, blend))
+    assert torch.equal(soft["distilled"], soft["distilled_long"])
+    assert not torch.equal(soft["by_in_sample"], rocket)
+    assert not torch.equal(soft["others_8_minirocket"], rocket)
 
 
 def test_the_null_differs_by_its_seed_alone(spied):
@@ -90,9 +127,10 @@ def test_the_null_differs_by_its_seed_alone(spied):
 def test_few_labels_are_few_for_teacher_and_student(spied, fold):
     _, students, spy = spied
     few = label_budget(fold, distil.FEW)
-    assert {students[a].labelled for a in ("plain_8", "distilled_8", "others_8")} == {few}
-    assert [s.others for s in students.values()].count(True) == 1
-    assert students["others_8"].others
+    assert {s.labelled for arm, s in students.items() if arm.endswith("_8")} == {few}
+    assert {arm for arm, s in students.items() if s.others} == {
+        "others_8", "others_8_lstm", "others_8_minirocket",
+    }  # fmt: skip
     assert [labelled for *_, labelled in spy.teachers] == [None, few]
 
 
@@ -110,6 +148,15 @@ def test_rows_fit_the_table_and_every_arm_has_every_athlete(spied, task):
     assert set(rows.loc[rows["metric"] == "confidence_train", "athlete"]).isdisjoint(people)
 
 
+def test_the_teacher_of_a_job_is_named_once(spied):
+    rows, students, _ = spied
+    for arm in ("teacher", "teacher_8"):
+        chosen = rows[(rows["arm"] == arm) & (rows["metric"] == "chosen")]
+        assert len(chosen) == 1
+    name = rows.loc[(rows["arm"] == "teacher") & (rows["metric"] == "chosen"), "answer"].item()
+    assert torch.equal(students["distilled"].soft, students[f"by_{name}"].soft)
+
+
 def test_settings_are_columns(spied):
     rows, _, _ = spied
     first = rows.drop_duplicates("arm").set_index("arm")
@@ -124,21 +171,39 @@ def test_settings_are_columns(spied):
         np.testing.assert_array_equal(first.loc[arm, columns].to_numpy(float), values)
 
 
-def test_fidelity_and_losses_are_those_of_the_teacher_with_the_same_labels(task, monkeypatch):
-    """A student whose logits are the teacher's agrees always, and its KL is 0."""
-    monkeypatch.setattr(distil, "train_teacher", lambda fold, *_: float(fold.train.y.sum()))
-    monkeypatch.setattr(distil, "train_student", lambda fold, *_: float(fold.train.y.sum()))
+def test_the_best_teacher_is_the_one_that_validation_names(task, fold, monkeypatch):
+    """Of two that answer alike, the one that is less surprised."""
+    room = distil.Room(fold, 0, None, 0, object())
+    y = fold.validation.y
+    right = torch.nn.functional.one_hot(y, 3).double()
+    wrong = right.roll(1, 1)
+    said = {"in_sample": 9 * right, "lstm": wrong, "minirocket": right, "blend": 4 * right}
+    for name, logits in said.items():
+        said[name] = distil.Answers(logits, logits, logits)
+    monkeypatch.setattr(room, "told", said.get, raising=False)
+    assert room.best == "blend"
 
-    def predict(trained, part, signs=None):
-        key = trained[0] if isinstance(trained, list) else trained
-        random = torch.Generator().manual_seed(int(key))
-        return torch.randn(len(part), 3, generator=random)
 
-    monkeypatch.setattr(distil, "predict", predict)
-    rows = distil.score(task, folds_of(task)[0], 1, ARMS, QUICK)
+def test_fidelity_and_losses_are_those_of_the_arms_own_teacher(task, monkeypatch):
+    """A student whose logits are its teacher's agrees always, and its KL is 0."""
+    Spy(monkeypatch)
+    monkeypatch.setattr(distil, "network_answers", lambda fold, parts: distil.Answers(*parts))
+    monkeypatch.setattr(
+        distil, "predict", lambda trained, part, signs=None: torch.eye(3)[part.y.clamp(min=0)]
+    )
+    arms = {"by_lstm": ARMS["by_lstm"]}
+    rows = distil.score(task, folds_of(task)[0], 1, arms, QUICK)
     assert (rows.loc[rows["metric"] == "fidelity", "value"] == 1).all()
     h = rows[rows["metric"] == "cross_entropy"]["value"].to_numpy()
     np.testing.assert_allclose(h, rows[rows["metric"] == "entropy"]["value"].to_numpy(), rtol=1e-9)
+
+
+def test_windows_too_short_for_a_kernel_leave_its_arms_out(task, monkeypatch):
+    Spy(monkeypatch)
+    monkeypatch.setattr(distil, "MIN_SAMPLES", 1 + task.windows.X.shape[2])
+    rows = distil.score(task, folds_of(task)[0], 1, ARMS, QUICK)
+    assert {"distilled", "by_lstm", "others_8", "teacher"} < set(rows["arm"])
+    assert not {arm for arm in set(rows["arm"]) if "minirocket" in arm or "blend" in arm}
 
 
 def test_a_student_without_teacher_trains_no_teacher(task, monkeypatch):
@@ -152,9 +217,9 @@ def test_a_student_without_teacher_trains_no_teacher(task, monkeypatch):
 def test_the_readers_alpha_and_tau_reach_the_students(task, monkeypatch):
     spy = Spy(monkeypatch)
     options = replace(QUICK, settings={"alpha": 0.3, "tau": 5.0})
-    arms = {n: ARMS[n] for n in ("plain", "distilled", "only_distilled")}
+    arms = {n: ARMS[n] for n in ("plain", "distilled")}
     rows = distil.score(task, folds_of(task)[0], 0, arms, options)
-    assert [s.loss for s in spy.students] == [Hard(), Soft(0.3, 5.0), Soft(1.0, 5.0)]
+    assert [s.loss for s in spy.students] == [Hard(), Soft(0.3, 5.0)]
     assert set(rows.loc[rows["arm"] == "distilled", "alpha"]) == {0.3}
 
 
@@ -175,7 +240,7 @@ def test_the_doubted_window_is_right_and_has_the_likeliest_second_class():
 
 
 def test_arms_are_frozen_and_named():
-    assert {a: asdict(ARMS[a])["teacher"] for a in ("teacher", "plain")} == {
+    assert {a: asdict(ARMS[a])["itself"] for a in ("teacher", "plain")} == {
         "teacher": True, "plain": False,
     }  # fmt: skip
     assert set(distil.TITLES) == set(ARMS)

@@ -272,7 +272,7 @@ def test_many_windows_are_thinned_without_losing_an_athlete_or_a_class(domains, 
     train, _, _ = domains
     monkeypatch.setattr(window_baselines, "MOST_WINDOWS", 50)
     rare = train.take(np.r_[np.flatnonzero(train.y < 2), np.flatnonzero(train.y == 2)[:1]])
-    few = rare.take(window_baselines._few(rare))
+    few = rare.take(window_baselines.every_nth(rare))
     assert 45 <= len(few) <= 50 + 12
     assert set(few.athlete) == set(rare.athlete) and set(few.y) == {0, 1, 2}
 

@@ -259,7 +259,7 @@ def _autoregression_plan(train: Windows, validation: Windows, seed: int) -> Pred
 def _forest(train: Windows, validation: Windows, seed: int) -> Predictor:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    means, few = fit_scaler(train.X).mean, train.take(_few(train))
+    means, few = fit_scaler(train.X).mean, train.take(every_nth(train))
     options = {"n_estimators": 200, "min_samples_leaf": 3, "n_jobs": 1, "random_state": seed}
     if train.classes:
         trees = RandomForestClassifier(class_weight="balanced", **options)
@@ -299,7 +299,7 @@ def _convolved(train: Windows, validation: Windows, signs, known: np.ndarray, ki
     """Ridge on random convolutions of the training windows whose labels are known."""
     features = Kernels(train, signs, kind).features
     rows = np.flatnonzero(known)
-    rows = rows[_few(train.take(rows))]
+    rows = rows[every_nth(train.take(rows))]
     X = features(train)[rows]
     return _line(features, train.take(rows), validation, KERNEL_STRENGTHS, X)
 
@@ -407,7 +407,7 @@ def _weights(train: Windows, y: np.ndarray) -> np.ndarray | None:
     return (len(train) / (count > 0).sum() / np.maximum(count, 1))[y]
 
 
-def _few(windows: Windows) -> np.ndarray:
+def every_nth(windows: Windows) -> np.ndarray:
     """Every n-th window of each athlete and class, (N,) bool: about 6000, nobody, no class lost."""
     step = -(-len(windows) // MOST_WINDOWS)
     group = pd.DataFrame({"a": windows.athlete, "y": windows.y if windows.classes else 0})

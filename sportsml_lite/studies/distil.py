@@ -1,7 +1,8 @@
-"""Chapter 8: is a student that also learns from its teacher better than the same student without?
+"""Chapter 8: is a student that also learns from a teacher better than the same student without?
 
-The teacher is the ensemble that chapter 7 chooses. Two students of a comparison have the same
-size, first weights, windows, order of batches and steps; what differs is what they are told.
+Two students of a comparison have the same size, first weights, windows, order of batches and as
+many steps; what differs is what they are told. A teacher is one of :data:`TEACHERS`, or the one of
+them that reads a fold's validation athletes best: that is the book's teacher.
 **Few labels.** Some training athletes are labelled, and teacher and student learn from these;
 ``others`` also has the other athletes' windows, with the teacher's answers in place of labels.
 Validation athletes are labelled in every arm.
@@ -11,16 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 import torch
 
-from sportsml_lite.evaluate import Comparison, by_athlete, compare
-from sportsml_lite.losses import Hard, Soft, kl_divergence, soft_cross_entropy
+from sportsml_lite.baselines.kernels import MIN_SAMPLES
+from sportsml_lite.evaluate import Comparison, by_athlete, compare, macro_f1
+from sportsml_lite.losses import Hard, Soft, hard_loss, kl_divergence, soft_cross_entropy
 from sportsml_lite.prepare.tasks import Task, load_task
 from sportsml_lite.protocol import Split
 from sportsml_lite.studies.runner import Options, Study
+from sportsml_lite.training.data import TrainResult
 from sportsml_lite.training.folds import Fold, folds_of, label_budget, make_fold
 from sportsml_lite.training.networks import (
     ModelConfig,
@@ -30,57 +34,90 @@ from sportsml_lite.training.networks import (
     train_student,
     train_teacher,
 )
+from sportsml_lite.training.pretrain import pretrain
+from sportsml_lite.training.soft import Answers, Convolved, network_answers, ridge_answers
 
 ALPHA, TAU = 0.5, 2.0  # fixed before anything ran, and not tuned
 FEW = 8  # labelled athletes
+PATIENT = 5  # times the steps
 ATHLETES = {"full": (200, 4), "quick": (60, 2)}  # simulated: how many, and sessions of each
+TEACHERS = ("lstm", "minirocket", "blend")  # the ensemble, the mirrored ridge, the mean of both
+BEST = "best"  # of these, by validation athletes
+IN_SAMPLE = "in_sample"  # MiniRocket asked for the windows that it was fitted on
 
 
 @dataclass(frozen=True)
 class Arm:
     """What may differ between two models.
 
-    teacher : the teacher itself answers; alpha : weight of its answers in a student's loss
+    teacher : who is listened to, of :data:`TEACHERS`, :data:`BEST` or :data:`IN_SAMPLE`; '' nobody
+    itself : no student: the teacher answers
+    alpha : weight of the teacher's answers in a student's loss, at the temperature tau
     n_labelled : labelled training athletes, 0 for all; others : the rest too, without labels
-    shift : added to the job's seed
+    pretrained : begins with what it learned from all windows without labels, in as many steps
+    times : the usual steps; shift : added to the job's seed
     """
 
-    teacher: bool = False
-    alpha: float = 0.0
+    teacher: str = ""
+    itself: bool = False
+    alpha: float = ALPHA
     tau: float = TAU
     n_labelled: int = 0
     others: bool = False
+    pretrained: bool = False
+    times: int = 1
     shift: int = 0
 
 
 ARMS = {
     "plain": Arm(),
-    "distilled": Arm(alpha=ALPHA),
-    "teacher": Arm(teacher=True),
+    "distilled": Arm(BEST),
+    "teacher": Arm(BEST, itself=True),
     "plain_again": Arm(shift=50),
-    "only_distilled": Arm(alpha=1.0),
+    **{f"by_{name}": Arm(name) for name in (*TEACHERS, IN_SAMPLE)},
+    **{name: Arm(name, itself=True) for name in TEACHERS},
+    "pretrained": Arm(pretrained=True),
+    "plain_long": Arm(times=PATIENT),
+    "distilled_long": Arm(BEST, times=PATIENT),
     "plain_8": Arm(n_labelled=FEW),
-    "distilled_8": Arm(alpha=ALPHA, n_labelled=FEW),
-    "others_8": Arm(alpha=ALPHA, n_labelled=FEW, others=True),
-    "teacher_8": Arm(teacher=True, n_labelled=FEW),
+    "distilled_8": Arm(BEST, n_labelled=FEW),
+    "others_8": Arm(BEST, n_labelled=FEW, others=True),
+    "others_8_lstm": Arm("lstm", n_labelled=FEW, others=True),
+    "others_8_minirocket": Arm("minirocket", n_labelled=FEW, others=True),
+    "pretrained_8": Arm(n_labelled=FEW, pretrained=True),
+    "teacher_8": Arm(BEST, itself=True, n_labelled=FEW),
 }
+NAMES = {"lstm": "the LSTMs", "minirocket": "MiniRocket", "blend": "both, averaged"}
 TITLES = {
     "plain": "labels alone",
     "distilled": "labels and teacher",
     "teacher": "the teacher",
     "plain_again": "labels alone, another seed",
-    "only_distilled": "teacher alone",
+    **{f"by_{name}": f"taught by {title}" for name, title in NAMES.items()},
+    f"by_{IN_SAMPLE}": "taught by MiniRocket, in sample",
+    **{name: f"{title}: no student" for name, title in NAMES.items()},
+    "pretrained": "pretrained without labels",
+    "plain_long": f"{PATIENT} times the steps: labels alone",
+    "distilled_long": f"{PATIENT} times the steps: labels and teacher",
     "plain_8": "8 labelled: labels alone",
     "distilled_8": "8 labelled: labels and teacher",
     "others_8": "8 labelled: the others' windows too",
+    "others_8_lstm": "8 labelled: the others' too, by the LSTMs",
+    "others_8_minirocket": "8 labelled: the others' too, by MiniRocket",
+    "pretrained_8": "8 labelled: pretrained without labels",
     "teacher_8": "8 labelled: the teacher",
 }
 # What the study asks: an arm, and the one that it is held against.
 QUESTIONS = {
     "distilled": "plain",
-    "only_distilled": "plain",
+    **{f"by_{name}": "plain" for name in (*TEACHERS, IN_SAMPLE)},
+    "pretrained": "plain",
+    "distilled_long": "plain_long",
     "distilled_8": "plain_8",
     "others_8": "plain_8",
+    "others_8_lstm": "plain_8",
+    "others_8_minirocket": "plain_8",
+    "pretrained_8": "plain_8",
     "teacher": "plain",
     "teacher_8": "plain_8",
 }
@@ -106,12 +143,14 @@ def score(
     """Rows of one job: arm, athlete, metric, value, n and the settings of the arm.
 
     Metrics of each test athlete: ``macro_f1``, ``accuracy``; ``fidelity``, the share of windows
-    that a student answers like the teacher of the same labels; ``confidence``, the teacher's mean
-    probability of the class that it prefers (``confidence_train``: on training athletes);
-    ``cross_entropy`` H(T, S) and ``entropy`` H(T) at the arm's τ; ``logit`` (settings ``truth``
-    and ``answer``) of one window, which the teacher answers rightly and with most doubt.
-    ``options.settings`` may hold another ``alpha`` or ``tau``. An arm that needs more labelled
-    athletes than train is left out.
+    that a student answers like its teacher (where it has none, like the best teacher of the same
+    labels); ``confidence``, a teacher's mean probability of the class that it prefers
+    (``confidence_train``: on training athletes, also of the teacher of a student);
+    ``cross_entropy`` H(T, S) and ``entropy`` H(T) at the arm's τ; ``logit`` (settings ``truth`` and
+    ``answer``) of one window, which the teacher answers rightly and with most doubt; ``chosen``
+    (setting ``answer``), a row a job: which teacher was the best on validation.
+    ``options.settings`` may hold another ``alpha`` or ``tau``. An arm is left out that needs more
+    labelled athletes than train, or MiniRocket where windows are shorter than its kernels.
 
     Raises
     ------
@@ -120,67 +159,117 @@ def score(
     fold = make_fold(task, split)
     config = config_for(fold, "full" if options.full else "quick")
     people = len(set(fold.train_athlete))
-    arms = {name: _with(arm, options.settings) for name, arm in arms.items()}
-    arms = {name: arm for name, arm in arms.items() if arm.n_labelled < people}
-    led = {arm.n_labelled for arm in arms.values() if arm.teacher or arm.alpha}
+    convolved = Convolved(task, split) if task.windows.X.shape[2] >= MIN_SAMPLES else None
+    arms = {n: _with(a, options.settings) for n, a in arms.items() if a.n_labelled < people}
     rows = []
     for labels in dict.fromkeys(arm.n_labelled for arm in arms.values()):
-        room = Room.make(fold, labels, seed, config, labels in led)
-        for name, arm in arms.items():
-            if arm.n_labelled == labels:
-                found = room.teacher_rows() if arm.teacher else room.student_rows(arm)
+        mine = {name: arm for name, arm in arms.items() if arm.n_labelled == labels}
+        room = Room(fold, seed, config, labels, convolved)
+        led = any(arm.teacher for arm in mine.values())
+        for name, arm in mine.items():
+            if not arm.teacher or arm.teacher in (*room.teachers, BEST):
+                found = room.teacher_rows(arm) if arm.itself else room.student_rows(arm, led)
                 rows.append(found.assign(arm=name, **_settings(arm)))
     return pd.concat(rows, ignore_index=True)
 
 
-@dataclass(frozen=True)
 class Room:
-    """A fold with some labels, and what their teacher says of its training and test windows."""
+    """A fold with some labels, and what teachers of these labels say of its windows.
 
-    fold: Fold
-    seed: int
-    config: ModelConfig
-    labelled: tuple[str, ...] | None
-    soft: torch.Tensor | None
-    told: torch.Tensor | None
+    teachers : names of those that can be asked
+    """
 
-    @classmethod
-    def make(cls, fold, n_labelled, seed, config, led):
-        """Hide labels, then train and ask the teacher where ``led``."""
-        labelled = label_budget(fold, n_labelled) if n_labelled else None
-        soft = told = None
-        if led:
-            teacher = train_teacher(fold, seed, config, labelled)
-            soft, told = (predict(teacher, part, fold.signs) for part in (fold.train, fold.test))
-        return cls(fold, seed, config, labelled, soft, told)
+    def __init__(
+        self, fold: Fold, seed: int, config: ModelConfig, n_labelled: int,
+        convolved: Convolved | None,
+    ):  # fmt: skip
+        self.fold, self.seed, self.config, self.convolved = fold, seed, config, convolved
+        self.labelled = label_budget(fold, n_labelled) if n_labelled else None
+        self.teachers = (*TEACHERS, IN_SAMPLE) if convolved else TEACHERS[:1]
 
-    def student_rows(self, arm: Arm) -> pd.DataFrame:
-        """Train a student and judge it, by the truth and by the teacher."""
+    def told(self, teacher: str) -> Answers:
+        """What a teacher says; each is asked once."""
+        if teacher == BEST:
+            return self.told(self.best)
+        if teacher == "lstm":
+            return self._lstm
+        if teacher == "blend":
+            return self._lstm.blended(self._ridge[0])
+        return self._ridge[teacher == IN_SAMPLE]
+
+    @cached_property
+    def best(self) -> str:
+        """The teacher with the best macro-F1 on validation; of equal ones, the least surprised."""
+        y = self.fold.validation.y
+
+        def merit(name: str) -> tuple[float, float]:
+            told = self.told(name).validation
+            return macro_f1(y.numpy(), answers(self.fold, told)), -float(hard_loss(told, y))
+
+        return max((name for name in TEACHERS if name in self.teachers), key=merit)
+
+    @cached_property
+    def _lstm(self) -> Answers:
         fold = self.fold
-        loss = Soft(arm.alpha, arm.tau) if arm.alpha else Hard()
-        soft = self.soft if arm.alpha else None
+        networks = train_teacher(fold, self.seed, self.config, self.labelled)
+        parts = (fold.train, fold.validation, fold.test)
+        return network_answers(fold, [predict(networks, part, fold.signs) for part in parts])
+
+    @cached_property
+    def _ridge(self) -> tuple[Answers, Answers]:
+        rows = self.convolved.rows(self.labelled)
+        return ridge_answers(self.fold, self.convolved.features, rows)
+
+    @cached_property
+    def _body(self) -> TrainResult:
+        return pretrain(self.fold, self.seed, self.config.student, self.config.student_width)
+
+    def student_rows(self, arm: Arm, led: bool) -> pd.DataFrame:
+        """Train a student and judge it, by the truth and, where ``led``, by a teacher."""
+        fold, config = self.fold, _longer(self.config, arm.times)
+        told = self.told(arm.teacher or BEST) if led else None
         student = train_student(
-            fold, self.seed + arm.shift, self.config, loss, soft, self.labelled, arm.others
-        )
+            fold, self.seed + arm.shift, config,
+            Soft(arm.alpha, arm.tau) if arm.teacher else Hard(),
+            told.train if arm.teacher else None, self.labelled, arm.others,
+            start=self._body if arm.pretrained else None,
+        )  # fmt: skip
         outputs = predict([student], fold.test)
         tables = [_judged(fold, outputs)]
-        if self.told is not None:
+        if arm.teacher:
+            tables.append(_long(_confidence(told.train, fold.train_athlete, "confidence_train")))
+        if told is not None:
             like = by_athlete(
-                answers(fold, self.told), answers(fold, outputs), fold.windows.athlete,
+                answers(fold, told.test), answers(fold, outputs), fold.windows.athlete,
                 ["accuracy"],
             )  # fmt: skip
             tables.append(_long(like.rename(columns={"accuracy": "fidelity"})))
-            tables.append(_long(_losses(fold, outputs, self.told, arm.tau)))
+            tables.append(_long(_losses(fold, outputs, told.test, arm.tau)))
         return pd.concat(tables)
 
-    def teacher_rows(self) -> pd.DataFrame:
-        """Judge the teacher, and keep how sure it is and one window that it doubts."""
-        fold = self.fold
-        sure = _confidence(self.told, fold.windows.athlete, "confidence")
-        known = _confidence(self.soft, fold.train_athlete, "confidence_train")
-        return pd.concat(
-            [_judged(fold, self.told), _long(sure), _long(known), doubted(fold, self.told)]
-        )
+    def teacher_rows(self, arm: Arm) -> pd.DataFrame:
+        """Judge a teacher, and keep how sure it is and one window that it doubts."""
+        fold, told = self.fold, self.told(arm.teacher)
+        sure = _confidence(told.test, fold.windows.athlete, "confidence")
+        known = _confidence(told.train, fold.train_athlete, "confidence_train")
+        tables = [_judged(fold, told.test), _long(sure), _long(known), doubted(fold, told.test)]
+        if arm.teacher == BEST:
+            row = {
+                "athlete": tables[0]["athlete"].iloc[0],
+                "metric": "chosen",
+                "value": 1.0,
+                "n": 1,
+            }
+            tables.append(pd.DataFrame([row | {"answer": self.best}]))
+        return pd.concat(tables)
+
+
+def _longer(config: ModelConfig, times: int) -> ModelConfig:
+    """The same with so many times the steps of a student, in as many epochs."""
+    student = config.student
+    return replace(
+        config, student=replace(student, steps_per_epoch=times * student.steps_per_epoch)
+    )
 
 
 def doubted(fold: Fold, told: torch.Tensor) -> pd.DataFrame:
@@ -213,16 +302,15 @@ def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Compariso
 
 
 def _with(arm: Arm, settings: Mapping[str, object]) -> Arm:
-    """The arm with the reader's α and τ; plain stays plain, α = 1 stays 1."""
-    tau = float(settings.get("tau", arm.tau))
-    alpha = float(settings.get("alpha", arm.alpha)) if 0 < arm.alpha < 1 else arm.alpha
-    return replace(arm, alpha=alpha, tau=tau)
+    """The arm with the reader's α and τ."""
+    return replace(arm, **{k: float(settings[k]) for k in ("alpha", "tau") if k in settings})
 
 
 def _settings(arm: Arm) -> dict[str, float]:
+    told = arm.teacher and not arm.itself
     return {
-        "alpha": np.nan if arm.teacher else arm.alpha,
-        "tau": arm.tau if arm.alpha else np.nan,
+        "alpha": np.nan if arm.itself else arm.alpha if told else 0.0,
+        "tau": arm.tau if told else np.nan,
         "n_labelled": float(arm.n_labelled or np.nan),
     }
 
@@ -266,6 +354,16 @@ STUDY = Study(
     reference="plain",
     metric="macro_f1",
     datasets=("swimming", "actes", "simulated"),
-    quick=("plain", "distilled", "teacher", "plain_again", "plain_8", "distilled_8", "others_8"),
+    quick=(
+        "plain",
+        "distilled",
+        "teacher",
+        "plain_again",
+        "by_in_sample",
+        "plain_8",
+        "distilled_8",
+        "others_8",
+        "pretrained_8",
+    ),
     cheap=("plain", "plain_again"),
 )

@@ -16,6 +16,7 @@ from sportsml_lite.training.cache import fit_cached
 from sportsml_lite.training.config import TrainConfig
 from sportsml_lite.training.data import Sequences, TrainResult, outputs_of
 from sportsml_lite.training.folds import Fold
+from sportsml_lite.training.pretrain import with_body
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def train_student(
     labelled: Sequence[str] | None = None,
     unlabelled: bool = False,
     width: int | None = None,
+    start: TrainResult | None = None,
 ) -> TrainResult:
     """A student of one fold, from one seed.
 
@@ -105,11 +107,13 @@ def train_student(
     soft : (N, K) the teacher's outputs for all training windows of the fold
     labelled, unlabelled : see :meth:`~sportsml_lite.training.folds.Fold.data`
     width : of the student; None is that of ``config``
+    start : from :func:`~sportsml_lite.training.pretrain.pretrain`, whose body it begins with
     """
 
     def build(channels):
         size = width or config.student_width
-        return Student(channels, fold.n_outputs, size, stride=fold.stride)
+        student = Student(channels, fold.n_outputs, size, stride=fold.stride)
+        return student if start is None else with_body(student, start)
 
     data = fold.data(labelled, unlabelled)
     if soft is not None and len(soft) == len(fold.train) != len(data.train):
