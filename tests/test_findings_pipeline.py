@@ -35,11 +35,21 @@ def test_the_sentence_tells_how_the_rival_did(rival, verdict):
 
 def test_a_question_without_its_arms_is_not_asked():
     scores = made_up()
-    heart = scores[~scores["arm"].isin(["masked", "taught_masked", "means"])]
+    heart = scores[
+        ~scores["arm"].isin(
+            ["masked", "taught_masked", "means", "guarded", "minirocket_masked", "minirocket_ridge"]
+        )
+    ]
     verdicts = study.judge({"swimming": scores, "actes": heart})
     asked = {d: {q for dataset, q in verdicts if dataset == d} for d in ("swimming", "actes")}
     assert asked["swimming"] == set(study.QUESTIONS) == set(figures.ASKED)
-    assert asked["swimming"] - asked["actes"] == {"mask", "beyond_mask", "own_windows"}
+    assert asked["swimming"] - asked["actes"] == {
+        "mask",
+        "beyond_mask",
+        "own_windows",
+        "guard",
+        "rival_ridge",
+    }
     html = figures.step_table({"swimming": scores, "actes": heart}).to_html()
     assert html.count("<tr>") == 1 + len(figures.LESSON)
     assert "–" in html
@@ -55,4 +65,4 @@ def test_figures_show_every_athlete_and_every_rung():
     verdicts = study.judge({"swimming": scores})
     table = figures.judged_table(verdicts, dict.fromkeys(verdicts, True), {"swimming": 3})
     assert "0 of 20 (3)" in table.to_html()
-    assert "MiniRocket, personal" in figures.level_table({"swimming": scores}).to_html()
+    assert "MiniRocket, shrunken ridge" in figures.level_table({"swimming": scores}).to_html()

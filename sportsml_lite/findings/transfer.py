@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.evaluate import compare, lowest_tenth, mean
+from sportsml_lite.evaluate import compare, gains, lowest_tenth, mean
 from sportsml_lite.studies.transfer import COUNTED, EXAMS, FEW_KS, at, most_helped
 
 STANDS = {
@@ -87,6 +87,36 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "reserve": f"{reserve.gain:+.3f}",
         "reserve_stands": STANDS[reserve.verdict],
     }
+
+
+def mask_effect(scores: pd.DataFrame) -> pd.DataFrame:
+    """What merely knowing an athlete's classes does to their later windows.
+
+    scores : of this study and one data set
+
+    Returns
+    -------
+    index athlete; columns gain (macro-F1), and shares: ``lost`` of the windows, answered rightly
+    before and not any more; ``ruled_out`` of the windows, answered by a class that the athlete's
+    first windows do not show; ``turned_right`` of the latter, NaN where there is none
+    """
+    part = at(scores, COUNTED)
+    cells = part[(part["metric"] == "count") & part["arm"].isin(["population", "masked"])]
+    keys = ["athlete", "truth", "predicted"]
+    table = cells.groupby([*keys, "arm"])["value"].sum().unstack("arm", fill_value=0.0)
+    owner, truth, predicted = (table.index.get_level_values(key) for key in keys)
+    change, hit = table["masked"] - table["population"], truth == predicted
+    less, more = (-change).clip(lower=0), change.clip(lower=0)
+    ruled_out = less.where(~hit, 0.0).groupby(owner).sum()
+    total = table["population"].groupby(owner).sum()
+    return pd.DataFrame(
+        {
+            "gain": gains(part, "masked", "population"),
+            "lost": less.where(hit, 0.0).groupby(owner).sum() / total,
+            "ruled_out": ruled_out / total,
+            "turned_right": more.where(hit, 0.0).groupby(owner).sum() / ruled_out,
+        }
+    )
 
 
 def nulls(tables: Mapping[str, pd.DataFrame]) -> dict[tuple, int]:

@@ -20,7 +20,7 @@ from sportsml_lite.protocol import margin
 from sportsml_lite.studies.pipeline import QUESTIONS, TITLES, judge
 
 LADDER = ("majority", "forest", "none", "only_distilled", "masked", "only_personal", "whole",
-          "minirocket", "minirocket_personal")  # fmt: skip
+          "minirocket", "minirocket_personal", "minirocket_ridge")  # fmt: skip
 ASKED = {
     "everything": "everything, over nothing",
     "teacher": "teacher alone",
@@ -31,9 +31,11 @@ ASKED = {
     "beyond_mask": "of that, beyond knowing which classes",
     "own_windows": "of that, beyond class means of others",
     "large_teacher": "large teacher, not an equal one",
-    "rival": "everything, over a personal MiniRocket",
+    "guard": "everything with a guard, over nothing",
+    "rival": "everything, over MiniRocket with shrunken class means",
+    "rival_ridge": "everything, over MiniRocket with a shrunken ridge",
 }
-LESSON = ("everything", "without_teacher", "without_personal", "own_windows", "rival")
+LESSON = ("everything", "without_teacher", "without_personal", "own_windows", "rival_ridge")
 CAPTION = (
     "Paired gain in macro-F1: mean over athletes of macro-F1 over the classes that each performs, "
     "with its 95 % interval over athletes and models. * stands after Holm's correction."
