@@ -92,8 +92,8 @@ def read(
     UserError as :func:`sportsml_lite.studies.runner.table` does
     """
     names = study.datasets if profile == "accepted" else (dataset,)
-    # A window's length of 0 is the data set's own, as if it were not given.
-    given = {n: v for n, v in (settings or {}).items() if v or n not in WINDOW}
+    # A window's length of 0 is the data set's own, an empty folder none: as if not given.
+    given = {n: v for n, v in (settings or {}).items() if v or n not in (*WINDOW, "test_dir")}
     options = [Options(name, data_dir, seed, profile, given) for name in names]
     workers = 2 if profile == "full" else 1
     tables = {o.name: runner.table(study, o, workers) for o in options}

@@ -18,13 +18,15 @@ import pandas as pd
 
 from sportsml_lite.baselines.personal import fit_score_means, ridge_says
 from sportsml_lite.baselines.windows import fit_symmetric_scores, fit_window_baseline
+from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import Comparison, compare
 from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.protocol import Split
 from sportsml_lite.schema import Windows
-from sportsml_lite.studies.runner import Options, Study
-from sportsml_lite.studies.transfer import ALPHA, TAU, Data, judged, load, splits
+from sportsml_lite.studies.runner import Options, Study, first_job
+from sportsml_lite.studies.transfer import ALPHA, TAU, Data, judged, load, splits, tested
 from sportsml_lite.training.folds import Fold, label_budget, make_fold
+from sportsml_lite.training.keep import Card, keep_student
 from sportsml_lite.training.networks import (
     answers,
     config_for,
@@ -44,6 +46,7 @@ from sportsml_lite.transfer import (
 FEW = 8  # labelled training athletes
 K = 5  # windows a class that a new athlete gives
 KAPPA = 3.0  # windows that the population's means count as; fixed, and not tuned
+KEPT = ("only_distilled", "guarded", "whole")  # arms of the student that is kept
 RIDGE_KAPPA = 1.0  # the same of MiniRocket's ridge, which needs less: by validation swimmers
 
 
@@ -280,6 +283,51 @@ class Room:
         return ridge_says(model, known, self.part(task, "test"), self.shots)
 
 
+def keep(options: Options, scores: pd.DataFrame, folder: str) -> Card:
+    """Write the distilled student of the first job into a folder; see :mod:`sportsml_lite.training.keep`.
+
+    With ``test_dir`` that is the one of all athletes but those who validate and test.
+
+    Parameters
+    ----------
+    options, scores : of a study that was run, which gives the card its scores
+    folder : of the run
+
+    Raises
+    ------
+    UserError without a folder, or for accepted results, which hold scores alone
+    """
+    if options.profile == "accepted" or not folder:
+        raise UserError(
+            "keep = true: a student is kept by a run that trains one: "
+            "sportsml run 10_pipeline_lab -p profile quick -p keep true"
+        )
+    data, split, job = first_job(STUDY, options)
+    room = Room.make(data, split, job.seed, options)
+    windows, sensors = data.task.windows, room.fold.sensors
+    student = room.network("taught", 0, room.fold)[0].model
+    own = scores[(scores["partition"] == job.partition) & (scores["fold"] == job.fold)]
+    means = own[own["metric"] == "macro_f1"].groupby("arm")["value"].mean()
+    card = Card(
+        channels=windows.channels,
+        rate_hz=windows.rate_hz,
+        samples=windows.X.shape[2],
+        mean=tuple(sensors.mean.tolist()),
+        factor=tuple(sensors.factor.tolist()),
+        classes=windows.classes,
+        width=student.stem.out_channels,
+        kernel=student.kernel,
+        stride=student.stride,
+        dataset=options.name,
+        athletes=len(split.train),
+        labelled=len(room.labelled),
+        seed=job.seed,
+        scores={f"macro_f1, {TITLES[a]}": float(means[a]) for a in KEPT if a in means},
+    )
+    keep_student(student, card, folder)
+    return card
+
+
 def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Comparison]:
     """Every question of the study on every data set: (data set, question) → comparison.
 
@@ -307,4 +355,5 @@ STUDY = Study(
     quick=("majority", "teacher", "none", "none_again", "masked", "only_distilled",
            "taught_masked", "means", "only_personal", "self", "whole"),
     cheap=("majority", "none"),
+    tested=tested,
 )  # fmt: skip

@@ -22,10 +22,18 @@ import pandas as pd
 
 from sportsml_lite.baselines.personal import fit_score_means, ridge_says
 from sportsml_lite.baselines.windows import fit_symmetric_scores
+from sportsml_lite.collect import fetch
 from sportsml_lite.evaluate import Comparison, by_athlete, compare, gains
 from sportsml_lite.losses import Soft
-from sportsml_lite.prepare.tasks import Task, load_task
-from sportsml_lite.protocol import PARTS, FewShot, Split
+from sportsml_lite.prepare.tasks import Task, joined, load_task
+from sportsml_lite.protocol import (
+    PARTS,
+    PROTOCOL,
+    FewShot,
+    Split,
+    few_shot_windows,
+    hold_out,
+)
 from sportsml_lite.studies.runner import Options, Study
 from sportsml_lite.training.folds import Fold, folds_of, make_fold
 from sportsml_lite.training.networks import (
@@ -154,10 +162,16 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Data:
-    """A data set's windows; measured : the same with heart rate in parts of the own reserve."""
+    """A data set's windows.
+
+    measured : the same with heart rate in parts of the own reserve, or None
+    apart : athletes of another folder, who are tested by models of all the others; empty where the
+        athletes are folded
+    """
 
     task: Task
     measured: Task | None
+    apart: tuple[str, ...] = ()
 
 
 def load(options: Options) -> Data:
@@ -167,7 +181,21 @@ def load(options: Options) -> Data:
     ------
     UserError as :func:`sportsml_lite.prepare.tasks.load_task` does
     """
-    return Data(load_windows(options), load_windows(options, "reserve") if ramp(options) else None)
+    kinds = ("age", "reserve") if ramp(options) else ("age",)
+    tasks = [load_windows(options, kind) for kind in kinds]
+    apart = ()
+    if options.test_dir:
+        others = [load_windows(_tested(options), kind) for kind in kinds]
+        tasks = [joined(*pair) for pair in zip(tasks, others, strict=True)]
+        apart = tuple(sorted(set(others[0].windows.athlete.astype(str))))
+    return Data(tasks[0], tasks[1] if len(tasks) > 1 else None, apart)
+
+
+def _tested(options: Options) -> Options:
+    """The same for the athletes of ``test_dir``, in the form of ``dataset`` or as own tables."""
+    if options.dataset in (*fetch.ORIGINS, *fetch.SIMULATED):
+        return replace(options, data_dir=options.test_dir)
+    return replace(options, dataset=options.test_dir)
 
 
 def load_windows(options: Options, heart_rate: str = "age") -> Task:
@@ -185,8 +213,20 @@ def ramp(options: Options) -> bool:
 
 
 def splits(data: Data, partition: int) -> list[Split]:
-    """The folds of every chapter."""
+    """The folds of every chapter; or the athletes of another folder, tested once a partition."""
+    if data.apart:
+        return [hold_out(data.task.windows.athlete, data.apart, PROTOCOL.split_seed + partition)]
     return folds_of(data.task, partition)
+
+
+def tested(data: Data, split: Split, options: Options) -> int:
+    """How many test athletes can give k windows a class, or as many as a short run needs."""
+    windows = data.task.windows
+    if data.measured is not None:
+        return len(split.test)
+    shot = few_shot_windows(windows.take(split.rows(windows.athlete, "test")))
+    k = int(options.settings.get("k", COUNTED))
+    return len(np.unique(shot.athlete[shot.max_k >= k]))
 
 
 def score(
@@ -405,4 +445,5 @@ STUDY = Study(
     quick=("population", "population_again", "masked", "means", "shrink", "guarded", "head",
            "population_random", "head_random", "head_earliest", "reserve"),
     cheap=("population", "masked"),
+    tested=tested,
 )  # fmt: skip
