@@ -1,9 +1,11 @@
 """Study of chapter 10: who is told what, one exam for all arms, and the rival's windows."""
 
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -12,13 +14,16 @@ from sportsml_lite.baselines.windows import (
     fit_symmetric_scores,
     fit_window_baseline,
 )
+from sportsml_lite.errors import UserError
 from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.models import Student
 from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.studies import pipeline as study
-from sportsml_lite.studies.runner import Options
+from sportsml_lite.studies.runner import Options, depends_on, first_job, run
 from sportsml_lite.studies.transfer import Data
 from sportsml_lite.training.folds import folds_of
+from sportsml_lite.training.keep import load_student, read_windows
+from sportsml_lite.training.networks import predict
 
 OPTIONS = Options("simulated", profile="quick", settings={"k": 1, "n_labelled": 4})
 
@@ -172,3 +177,108 @@ def test_scores_agree_with_answers_and_a_class_without_windows_is_never_given(
     both = fit_symmetric_scores(train, validation, signs)
     turned = replace(test, X=-test.X)
     np.testing.assert_allclose(both(test), both(turned), atol=1e-5)
+
+
+# --- athletes of another folder, and the student that is kept ------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Two folders of own tables, simulated: nine athletes, and three others."""
+    from sportsml_lite.prepare.tasks import drawn
+
+    out = []
+    for name, count, seed in (("club", 9, 1), ("guests", 3, 2)):
+        data, home = drawn("simulated", seed, count, 3), tmp_path_factory.mktemp("own") / name
+        home.mkdir()
+        for table in ("athletes", "sessions", "streams"):
+            frame = getattr(data, table)
+            if "athlete_id" in frame:
+                frame = frame.assign(athlete_id=name + frame["athlete_id"].astype(str))
+            if "session_id" in frame:
+                frame = frame.assign(session_id=name + frame["session_id"].astype(str))
+            frame.to_parquet(home / f"{table}.parquet")
+        out.append(home)
+    return out
+
+
+def apart(folders, **settings):
+    club, guests = folders
+    settings = {"k": 1, "n_labelled": 4, "test_dir": str(guests)} | settings
+    return Options(str(club), profile="quick", settings=settings)
+
+
+def test_all_of_one_folder_train_and_all_of_another_are_tested(folders, tmp_path, trained):
+    options = apart(folders)
+    scores = run(study.STUDY, options, arms=("majority", "none"), folder=tmp_path).scores
+    assert set(scores["dataset"]) == {"club"}
+    assert scores["athlete"].str.startswith("guests").all()
+    data = study.load(options)
+    for partition in (0, 1):
+        (split,) = study.splits(data, partition)
+        assert set(split.test) == set(data.apart)
+        assert len(split.train) + len(split.validation) == 9
+        assert all(name.startswith("club") for name in split.train + split.validation)
+    assert study.splits(data, 0) != study.splits(data, 1)
+    assert options.own
+    first = depends_on(study.STUDY, options)["data"]
+    assert first != depends_on(study.STUDY, replace(options, settings={}))["data"]
+
+
+def test_who_is_in_both_folders_is_refused_by_name(folders, tmp_path):
+    with pytest.raises(UserError, match=r"club: athlete 'club\w+' is in club, too"):
+        study.load(apart(folders, test_dir=str(folders[0])))
+    other = tmp_path / "others"
+    shutil.copytree(folders[1], other)
+    streams = pd.read_parquet(other / "streams.parquet")
+    streams.drop(columns="cadence_spm").to_parquet(other / "streams.parquet")
+    with pytest.raises(UserError, match="others: channels .*; give the same in both"):
+        study.load(apart(folders, test_dir=str(other)))
+    label = streams["label"].astype(str)
+    streams.assign(label=label.where(label != label.iloc[0], "lazy")).to_parquet(
+        other / "streams.parquet"
+    )
+    with pytest.raises(UserError, match="others: class 'lazy', which club does not have"):
+        study.load(apart(folders, test_dir=str(other)))
+
+
+def test_a_kept_student_reads_raw_windows_as_it_did(folders, tmp_path, trained):
+    options = apart(folders)
+    scores = run(study.STUDY, options, ("only_distilled",), folder=tmp_path).scores
+    card = study.keep(options, scores, tmp_path / "kept")
+    student, read = load_student(tmp_path / "kept")
+    assert read == card
+    data, split, job = first_job(study.STUDY, options)
+    room = study.Room.make(data, split, job.seed, options)
+    wanted = predict(room.network("taught", 0, room.fold), room.fold.test)
+    with torch.no_grad():
+        part = read_windows(card, room.fold.windows)
+        torch.testing.assert_close(student(part.X, part.mask), wanted, rtol=0, atol=1e-5)
+    mean = scores[scores["metric"] == "macro_f1"]["value"].mean()
+    assert card.scores == {"macro_f1, + teacher": pytest.approx(mean)}
+    assert (card.athletes, card.labelled) == (len(split.train), 4)
+    with pytest.raises(UserError, match="rate_hz 2.0; the kept student was trained on 1.0"):
+        read_windows(card, replace(room.fold.windows, rate_hz=2.0))
+    for profile, folder in (("accepted", tmp_path), ("quick", "")):
+        with pytest.raises(UserError, match="keep = true"):
+            study.keep(replace(options, profile=profile), scores, folder)
+    assert not list(tmp_path.glob("student*"))
+
+
+def test_a_quick_run_takes_the_fold_that_tests_most(task):
+    found = [study.STUDY.tested(Data(task, None), split, OPTIONS) for split in folds_of(task)]
+    few = replace(study.STUDY, load=lambda _: Data(task, None), tested=lambda d, s, o: (
+        len(s.test) if "a00003" in s.test else 0))  # fmt: skip
+    _, split, job = first_job(few, replace(OPTIONS, seed=5))
+    assert "a00003" in split.test
+    assert job.seed == 5 + job.fold
+    assert max(found) > 0
+    alone = replace(study.STUDY, load=lambda _: Data(task, None))
+    _, split, job = first_job(alone, OPTIONS)
+    assert found[job.fold] == max(found)
+
+
+def test_nobody_to_test_is_said(folders, tmp_path, trained, monkeypatch):
+    monkeypatch.setattr("sportsml_lite.transfer.Shots.feasible_ks", lambda *_: ())
+    with pytest.raises(UserError, match="club: no athlete could be tested"):
+        run(study.STUDY, apart(folders), arms=("none",), folder=tmp_path)

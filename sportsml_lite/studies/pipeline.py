@@ -284,7 +284,7 @@ class Room:
 
 
 def keep(options: Options, scores: pd.DataFrame, folder: str) -> Card:
-    """Write the distilled student of the first job into a folder; see :mod:`sportsml_lite.training.keep`.
+    """Write the distilled student of the first job, and its card, into a folder.
 
     With ``test_dir`` that is the one of all athletes but those who validate and test.
 
@@ -305,6 +305,7 @@ def keep(options: Options, scores: pd.DataFrame, folder: str) -> Card:
     data, split, job = first_job(STUDY, options)
     room = Room.make(data, split, job.seed, options)
     windows, sensors = data.task.windows, room.fold.sensors
+    read = (room.fold.train.X != 0).any(2).any(0).tolist()
     student = room.network("taught", 0, room.fold)[0].model
     own = scores[(scores["partition"] == job.partition) & (scores["fold"] == job.fold)]
     means = own[own["metric"] == "macro_f1"].groupby("arm")["value"].mean()
@@ -313,7 +314,7 @@ def keep(options: Options, scores: pd.DataFrame, folder: str) -> Card:
         rate_hz=windows.rate_hz,
         samples=windows.X.shape[2],
         mean=tuple(sensors.mean.tolist()),
-        factor=tuple(sensors.factor.tolist()),
+        factor=tuple(f if r else None for f, r in zip(sensors.factor.tolist(), read, strict=True)),
         classes=windows.classes,
         width=student.stem.out_channels,
         kernel=student.kernel,

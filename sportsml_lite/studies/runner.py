@@ -221,13 +221,14 @@ def run(
             left = spent / max(1, done - (len(plan) - len(todo))) * (len(plan) - done)
             progress(f"{study.name} {options.name}: {done} of {len(plan)} jobs, {left:.0f} s left")
     parts = [_read(path) for path in stored.values()]
-    scores = pd.concat([rows for rows, _ in parts], ignore_index=True)
-    if not len(scores):
+    found = [rows for rows, _ in parts if len(rows)]
+    if not found:
         raise UserError(
             f"{options.name}: no athlete could be tested: each must have enough windows of every "
             "class, the first ones to calibrate and later ones to test; give longer recordings or "
             "more athletes, or a smaller k where the page has one"
         )
+    scores = pd.concat(found, ignore_index=True)
     return Result(study.name, options, scores, inputs, sum(seconds for _, seconds in parts))
 
 
@@ -256,9 +257,8 @@ def _other_loaders(options: Options) -> set[str]:
     """Modules that read other data sets: they are named in what a study reaches, and never run."""
     loaders = {**public.LOADERS, "": public.load_tables}
     mine = options.dataset if options.dataset in public.LOADERS else ""
-    return {
-        loader.__module__ for name, loader in loaders.items() if options.simulated or name != mine
-    }
+    read = set() if options.simulated and not options.test_dir else {mine}
+    return {loader.__module__ for name, loader in loaders.items() if name not in read}
 
 
 def run_job(
@@ -370,6 +370,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, float] | None:
         return None
     try:
         rows = pd.read_parquet(path)
-        return rows.drop(columns="_seconds"), float(rows["_seconds"].iloc[0])
+        seconds = float(rows["_seconds"].iloc[0]) if len(rows) else 0.0  # nobody could be tested
+        return rows.drop(columns="_seconds"), seconds
     except Exception:  # a cut-off or foreign file makes pyarrow raise anything: do the job again
         return None

@@ -20,6 +20,9 @@ import torch
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
+from sportsml_lite.prepare import fill_windows
+from sportsml_lite.schema import Windows
+from sportsml_lite.training.data import Sequences
 
 WEIGHTS, CARD = "student.npz", "student.json"
 LARGEST_BYTES = 10_000_000  # of the weights, and of what they unpack to: a student takes 25,000
@@ -104,6 +107,30 @@ def load_student(folder: Path | str) -> tuple[Student, Card]:
                             f"student of its card has {tuple(wanted[name].shape)}")  # fmt: skip
     student.load_state_dict(weights)
     return student.eval(), card
+
+
+def read_windows(card: Card, windows: Windows) -> Sequences:
+    """Windows as the kept student reads them: filled and scaled, with their classes.
+
+    Raises
+    ------
+    UserError where channels, classes, rate or length are not those of the card
+    """
+    found = {
+        "channels": (windows.channels, card.channels),
+        "classes": (windows.classes, card.classes),
+        "rate_hz": (windows.rate_hz, card.rate_hz),
+        "samples": (windows.X.shape[2], card.samples),
+    }
+    for name, (own, wanted) in found.items():
+        if own != wanted:
+            raise UserError(f"windows: {name} {own}; the kept student was trained on {wanted}")
+    mean = np.array(card.mean)
+    factor = np.array([np.inf if f is None else f for f in card.factor])
+    X = (fill_windows(windows.X, mean) - mean[:, None]) / factor[:, None]
+    mask = None if windows.mask.all() else torch.from_numpy(windows.mask)
+    X = torch.from_numpy((X * windows.mask[:, None]).astype(np.float32))
+    return Sequences(X, mask, torch.from_numpy(windows.y.copy()))
 
 
 def _read_card(path: Path) -> tuple[Card, str]:

@@ -58,7 +58,7 @@ def joined(train: Task, test: Task) -> Task:
         lacks, or a length or rate that differs
     """
     own, other = train.windows, test.windows
-    both = sorted(set(own.athlete.astype(str)) & set(other.athlete.astype(str)))
+    both = sorted(set(map(str, own.athlete)) & set(map(str, other.athlete)))
     if both:
         raise UserError(
             f"{test.name}: athlete {both[0]!r} is in {train.name}, too; who is trained on "
