@@ -12,7 +12,8 @@ from sportsml_lite.studies import pipeline as study
 def made_up(whole=0.1, rival=0.1, only_personal=0.09):
     rng = np.random.default_rng(1)
     level = rng.uniform(0.6, 0.8, 20)
-    gain = {"whole": whole, "minirocket_personal": rival, "only_personal": only_personal}
+    gain = {"whole": whole, "guarded": whole, "minirocket_ridge": rival, "rocket_wide": 0.1,
+            "only_personal": only_personal}  # fmt: skip
     rows = [
         (arm, 5.0, 0, i // 4, i // 4, f"s{i}", "macro_f1",
          level[i] + gain.get(arm, 0.0) * (1 + 0.1 * (i % 2)), 10)
@@ -29,6 +30,7 @@ def test_the_sentence_tells_how_the_rival_did(rival, verdict):
     told = findings.findings(dict.fromkeys(findings.PEOPLE, made_up(rival=rival)))
     assert told["rival"] == findings.RIVALS[verdict].format(f"{(0.1 - rival) * 1.05:+.3f}")
     assert told["rival"] in told["in_short"]
+    assert told["wrist"] == findings.WRISTS[verdict].format(f"{(0.1 - rival) * 1.05:+.3f}")
     assert told["without_personal"].startswith("-0.105: " + findings.ADVICE["better"])
     assert "0 of 20 swimmers" in told["swimming_harm"]
 
@@ -37,7 +39,11 @@ def test_a_question_without_its_arms_is_not_asked():
     scores = made_up()
     heart = scores[
         ~scores["arm"].isin(
-            ["masked", "taught_masked", "means", "guarded", "minirocket_masked", "minirocket_ridge"]
+            [
+                a
+                for a, arm in study.ARMS.items()
+                if arm.guarded or arm.ridge or ((arm.masked or arm.kappa) and not arm.personal)
+            ]
         )
     ]
     verdicts = study.judge({"swimming": scores, "actes": heart})
@@ -48,7 +54,9 @@ def test_a_question_without_its_arms_is_not_asked():
         "beyond_mask",
         "own_windows",
         "guard",
+        "better_teacher",
         "rival_ridge",
+        "wrist",
     }
     html = figures.step_table({"swimming": scores, "actes": heart}).to_html()
     assert html.count("<tr>") == 1 + len(figures.LESSON)
@@ -61,6 +69,10 @@ def test_figures_show_every_athlete_and_every_rung():
     assert [ax.get_title() for ax in fig.axes] == ["swimmers", "young riders"]
     rungs = figures.ladder(scores).axes[0].get_yticklabels()
     assert len(rungs) == len(figures.LADDER)
+    fig = figures.on_the_wrist(scores, 6, 5)
+    assert {t.get_text() for t in fig.axes[0].texts} == set(figures.SIZED.values())
+    assert figures.kilobytes("guarded", 6, 5) == pytest.approx(4 * 2437 / 1000)
+    assert figures.kilobytes("minirocket_ridge", 6, 5) == pytest.approx(4 * 9996 * 6 / 1000)
     assert len(figures.you_are_here().axes[0].texts) >= 7
     verdicts = study.judge({"swimming": scores})
     table = figures.judged_table(verdicts, dict.fromkeys(verdicts, True), {"swimming": 3})

@@ -90,6 +90,7 @@ def test_figures_are_drawn_and_name_who_they_show():
     assert len(figures.gain_against_k(swimmers).axes[0].get_xticks()) == 2
     assert len(figures.exams(swimmers).axes[0].get_yticks()) == 3
     assert "20" in figures.method_table(swimmers).to_html()
+    assert "0 of 20" in figures.lowest_table({"swimming": swimmers}).to_html()
     assert "harmed: 0" in figures.mask_table({"swimming": swimmers}).to_html()
     verdicts = study.judge(tables)
     table = figures.judged_table(verdicts, dict.fromkeys(verdicts, True), findings.nulls(tables))

@@ -47,9 +47,10 @@ def trained(monkeypatch):
         calls.append(("teacher", seed, labelled))
         return [network(fold, seed, 3)]
 
-    def student(fold, seed, config, loss=None, soft=None, labelled=None, unlabelled=False):
+    def student(fold, seed, config, loss=None, soft=None, labelled=None, unlabelled=False,
+                width=None):  # fmt: skip
         calls.append(("student", seed, labelled, loss, soft, unlabelled))
-        return network(fold, seed, 2)
+        return network(fold, seed, width or 2)
 
     monkeypatch.setattr(study, "train_teacher", teacher)
     monkeypatch.setattr(study, "train_student", student)
@@ -93,6 +94,19 @@ def test_who_learns_from_whom(task, trained):
     assert not torch.equal(taught[4], equal[4]), "another teacher"
     assert len(room.labelled) == 4
     assert set(room.labelled) < set(room.fold.train_athlete)
+
+
+def test_minirocket_teaches_out_of_fold_a_student_of_any_width(task, trained, monkeypatch):
+    monkeypatch.setattr("sportsml_lite.baselines.kernels.COUNT", 84)
+    room = study.Room.make(Data(task, None), folds_of(task)[0], 7, OPTIONS)
+    wide = room.network("rocket", 0, room.fold, 5)[0].model
+    assert wide.stem.out_channels == 5
+    ((_, _, labelled, loss, soft, unlabelled),) = trained
+    assert (labelled, loss, unlabelled) == (room.labelled, Soft(0.5, 2.0), True)
+    assert soft.shape == (len(room.fold.train), len(task.windows.classes))
+    assert room.network("rocket", 0, room.fold, 5)[0].model is wide
+    room.network("rocket", 0, room.fold)
+    assert len(trained) == 2
 
 
 def test_rivals_learn_from_the_labelled_athletes_alone(task):

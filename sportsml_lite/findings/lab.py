@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -20,11 +20,13 @@ Verdicts = dict[tuple, Comparison]
 class Lab:
     """What a lab shows of a study.
 
+    options : what each table was computed or read for
     tables : Scores by data set; verdicts : of every question, by data set and question
     survives : whether a verdict stands after Holm's correction for all of them
     """
 
     study: Study
+    options: Sequence[Options]
     tables: Mapping[str, pd.DataFrame]
     verdicts: Verdicts
     survives: Mapping[tuple, bool]
@@ -98,4 +100,4 @@ def read(
     workers = 2 if profile == "full" else 1
     tables = {o.name: runner.table(study, o, workers) for o in options}
     verdicts = judge(tables)
-    return Lab(study, tables, verdicts, holm(verdicts))
+    return Lab(study, options, tables, verdicts, holm(verdicts))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.evaluate import compare, gains, lowest_tenth, mean
+from sportsml_lite.evaluate import compare, gains, lowest_tenth
 from sportsml_lite.studies.transfer import COUNTED, EXAMS, FEW_KS, at, most_helped
 
 STANDS = {
@@ -69,10 +69,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "harmed_free": f"{free.harmed}",
         "lowest": f"{lowest:+.3f}",
         "lowest_free": f"{lowest_free:+.3f}",
-        "lowest_people": f"{lowest.athletes}",
         "moves": f"{100 * moves:.0f}",
-        "level": f"{mean(five, 'guarded').estimate:.3f}",
-        "rival_level": f"{mean(five, 'minirocket_guarded').estimate:.3f}",
         "rival": RIVALS[rival.verdict].format(f"{rival.gain:+.3f}"),
         **{
             f"exam_{name}": ", then ".join(f"{gain:+.3f}" for gain in gains)

@@ -194,6 +194,36 @@ def method_table(scores: pd.DataFrame, arms: Mapping[str, str] | None = None, k:
     return score_table(rows, 3, f"{CAPTION} {LOWEST} k = {k}.")
 
 
+def lowest_table(tables: Mapping[str, pd.DataFrame], k: int = COUNTED):
+    """Harmed and lowest tenth of every arm: a row an arm, two columns a data set.
+
+    Parameters
+    ----------
+    tables : Scores by data set, of those in which athletes give windows; k : windows a class
+
+    Returns
+    -------
+    pandas Styler
+    """
+    rows = []
+    for arm, title in TITLES.items():
+        row = {"arm": title}
+        for name, scores in tables.items():
+            part = at(scores, k)
+            if arm in set(part["arm"]) - {"population", AGAIN}:
+                found = compare(part, arm, "population")
+                row[f"{name}: harmed"] = f"{found.harmed} of {found.athletes}"
+                row[f"{name}: lowest tenth"] = lowest_tenth(part, arm, "population", AGAIN)
+        if len(row) > 1:
+            rows.append(row)
+    nulls = (
+        f"{name} {compare(at(scores, k), AGAIN, 'population').harmed}"
+        for name, scores in tables.items()
+    )
+    by_seed = f"Harmed by another seed alone: {', '.join(nulls)}."
+    return score_table(pd.DataFrame(rows).fillna("–"), 3, f"{CAPTION} {LOWEST} {by_seed} k = {k}.")
+
+
 def mask_table(tables: Mapping[str, pd.DataFrame]):
     """Whom merely knowing the classes harms: a row a data set.
 

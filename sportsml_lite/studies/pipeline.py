@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 
 from sportsml_lite.baselines.personal import fit_score_means, ridge_says
 from sportsml_lite.baselines.windows import fit_symmetric_scores, fit_window_baseline
@@ -34,6 +35,7 @@ from sportsml_lite.training.networks import (
     train_student,
     train_teacher,
 )
+from sportsml_lite.training.soft import Convolved, ridge_answers
 from sportsml_lite.transfer import (
     NO_OWN_DATA,
     Adaptation,
@@ -47,6 +49,7 @@ FEW = 8  # labelled training athletes
 K = 5  # windows a class that a new athlete gives
 KAPPA = 3.0  # windows that the population's means count as; fixed, and not tuned
 KEPT = ("only_distilled", "guarded", "whole")  # arms of the student that is kept
+WIDE = 32  # channels of a student twice as wide
 RIDGE_KAPPA = 1.0  # the same of MiniRocket's ridge, which needs less: by validation swimmers
 
 
@@ -56,7 +59,8 @@ class Arm:
 
     model : ``'majority'``, ``'forest'``, ``'minirocket'``, ``'teacher'``, or a student:
         ``'plain'`` (labels alone), ``'taught'`` (also the teacher's answers), ``'self'`` (also
-        those of a plain student)
+        those of a plain student), ``'rocket'`` (also MiniRocket's, out of fold)
+    width : of a student; 0 is the book's
     masked : answers only with classes that the athlete's windows show
     kappa : class means with κ in place of the trained head; 0 keeps the head
     ridge : κ shrinks MiniRocket's ridge, and not the class means of its scores
@@ -72,6 +76,7 @@ class Arm:
     guarded: bool = False
     personal: bool = False
     shift: int = 0
+    width: int = 0
 
     @property
     def adaptation(self) -> Adaptation:
@@ -100,6 +105,10 @@ ARMS = {
     "self": Arm("self", kappa=KAPPA, personal=True),
     "whole": Arm("taught", kappa=KAPPA, personal=True),
     "guarded": Arm("taught", kappa=KAPPA, guarded=True, personal=True),
+    "plain_guarded": Arm("plain", kappa=KAPPA, guarded=True, personal=True),
+    "rocket": Arm("rocket"),
+    "rocket_guarded": Arm("rocket", kappa=KAPPA, guarded=True, personal=True),
+    "rocket_wide": Arm("rocket", kappa=KAPPA, guarded=True, personal=True, width=WIDE),
 }
 TITLES = {
     "majority": "most frequent class",
@@ -119,6 +128,10 @@ TITLES = {
     "self": "+ equal teacher, personal",
     "whole": "everything: + teacher, personal",
     "guarded": "everything, guarded",
+    "plain_guarded": "+ personal, guarded",
+    "rocket": "+ MiniRocket as teacher",
+    "rocket_guarded": "+ MiniRocket as teacher, personal, guarded",
+    "rocket_wide": "the same, twice as wide",
 }
 # What the study asks: an arm, and the one that it is held against.
 QUESTIONS = {
@@ -132,8 +145,11 @@ QUESTIONS = {
     "own_windows": ("whole", "means"),
     "large_teacher": ("whole", "self"),
     "guard": ("guarded", "none"),
+    "rocket_teaches": ("rocket", "none"),
+    "better_teacher": ("rocket_guarded", "guarded"),
     "rival": ("whole", "minirocket_personal"),
-    "rival_ridge": ("whole", "minirocket_ridge"),
+    "rival_ridge": ("guarded", "minirocket_ridge"),
+    "wrist": ("rocket_wide", "minirocket_ridge"),
 }
 
 
@@ -193,13 +209,13 @@ class Room:
         elif arm.model == "minirocket":
             return self.minirocket(arm)
         elif self.measured is None and (arm.masked or arm.kappa):
-            student = self.network(arm.model, arm.shift, self.fold)[0].model
-            known = self.once(("means", arm.model), lambda: self.population(student))
+            student = self.network(arm.model, arm.shift, self.fold, arm.width)[0].model
+            known = self.once(("means", arm.model, arm.width), lambda: self.population(student))
             return student_says(student, self.shots, known)(self.k, arm.adaptation)
         else:
             fold = self.measured if self.measured is not None and arm.personal else self.fold
             signs = fold.signs if arm.model == "teacher" else None
-            nets = self.network(arm.model, arm.shift, fold)
+            nets = self.network(arm.model, arm.shift, fold, arm.width)
             predicted = answers(fold, predict(nets, fold.test, signs))[rows]
         return self.frame(rows, predicted)
 
@@ -227,19 +243,28 @@ class Room:
 
     # --- networks ---------------------------------------------------------------------------------
 
-    def network(self, kind: str, shift: int, fold: Fold) -> list:
+    def network(self, kind: str, shift: int, fold: Fold, width: int = 0) -> list:
         """The teacher's networks, or a student in a list, on one scale of heart rate."""
-        return self.once((kind, shift, id(fold)), lambda: self._train(kind, shift, fold))
+        key = (kind, shift, id(fold), width)
+        return self.once(key, lambda: self._train(kind, shift, fold, width or None))
 
-    def _train(self, kind: str, shift: int, fold: Fold) -> list:
+    def _train(self, kind: str, shift: int, fold: Fold, width: int | None) -> list:
         seed, config, labelled = self.seed + shift, self.config, self.labelled
         if kind == "teacher":
             return train_teacher(fold, seed, config, labelled)
         if kind == "plain":
-            return [train_student(fold, seed, config, Hard(), None, labelled)]
-        told = self.network("teacher" if kind == "taught" else "plain", 0, fold)
-        soft = predict(told, fold.train, fold.signs)
-        return [train_student(fold, seed, config, Soft(ALPHA, TAU), soft, labelled, True)]
+            return [train_student(fold, seed, config, Hard(), None, labelled, width=width)]
+        soft, loss = self.soft(kind, fold), Soft(ALPHA, TAU)
+        return [train_student(fold, seed, config, loss, soft, labelled, True, width)]
+
+    def soft(self, kind: str, fold: Fold) -> torch.Tensor:
+        """What the teacher of a student answers, for all training windows, (N, K)."""
+        if kind != "rocket":
+            told = self.network("teacher" if kind == "taught" else "plain", 0, fold)
+            return predict(told, fold.train, fold.signs)
+        task = self.data.measured if fold is self.measured else self.data.task
+        seen = Convolved(task, self.split)
+        return ridge_answers(fold, seen.features, seen.rows(self.labelled))[0].train
 
     def population(self, student):
         """Class means of the labelled athletes."""

@@ -273,6 +273,8 @@ def run_job(
     split = study.splits(data, job.partition)[job.fold]
     rows = study.score(data, split, job.seed, dict(arms), options)
     taken = time.perf_counter() - begun
+    if not len(rows):  # nobody could be tested
+        return rows, taken
     keys = {"study": study.name, "dataset": options.name}
     rows = rows.assign(**keys, **asdict(job), athlete=rows["athlete"].astype(str))
     rows["n"] = rows["n"].astype(float)
@@ -370,7 +372,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, float] | None:
         return None
     try:
         rows = pd.read_parquet(path)
-        seconds = float(rows["_seconds"].iloc[0]) if len(rows) else 0.0  # nobody could be tested
+        seconds = float(rows["_seconds"].iloc[0]) if len(rows) else 0.0
         return rows.drop(columns="_seconds"), seconds
     except Exception:  # a cut-off or foreign file makes pyarrow raise anything: do the job again
         return None
