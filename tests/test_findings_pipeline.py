@@ -12,7 +12,7 @@ from sportsml_lite.studies import pipeline as study
 def made_up(whole=0.1, rival=0.1, only_personal=0.09):
     rng = np.random.default_rng(1)
     level = rng.uniform(0.6, 0.8, 20)
-    gain = {"whole": whole, "guarded": whole, "minirocket_ridge": rival, "rocket_wide": 0.1,
+    gain = {"whole": whole, "guarded": whole, "minirocket_ridge": rival, "rocket_layers": 0.1,
             "only_personal": only_personal}  # fmt: skip
     rows = [
         (arm, 5.0, 0, i // 4, i // 4, f"s{i}", "macro_f1",
@@ -56,6 +56,7 @@ def test_a_question_without_its_arms_is_not_asked():
         "guard",
         "better_teacher",
         "rival_ridge",
+        "wide_wrist",
         "wrist",
     }
     html = figures.step_table({"swimming": scores, "actes": heart}).to_html()

@@ -42,13 +42,15 @@ ASKED = {
     "better_teacher": "MiniRocket as teacher, not the LSTM",
     "rival": "everything, over MiniRocket with shrunken class means",
     "rival_ridge": "everything with a guard, over MiniRocket with a shrunken ridge",
-    "wrist": "twice as wide and taught by MiniRocket, over the same",
+    "wrist": "taught by MiniRocket, all layers, over the same",
+    "wide_wrist": "taught by MiniRocket, twice as wide, over the same",
 }
 # What is fitted to the athlete, by the name in the figure of sizes.
 SIZED = {
     "plain_guarded": "labels alone",
     "guarded": "LSTM taught",
     "rocket_guarded": "MiniRocket taught",
+    "rocket_layers": "the same, all layers",
     "rocket_wide": "twice as wide",
     "minirocket_ridge": "MiniRocket",
 }

@@ -11,7 +11,7 @@ which either the class means of its scores are shrunk or its ridge.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,17 @@ from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.protocol import Split
 from sportsml_lite.schema import Windows
 from sportsml_lite.studies.runner import Options, Study, first_job
-from sportsml_lite.studies.transfer import ALPHA, TAU, Data, judged, load, splits, tested
+from sportsml_lite.studies.transfer import (
+    ALPHA,
+    HELD_BACK,
+    TAU,
+    TRAIN,
+    Data,
+    judged,
+    load,
+    splits,
+    tested,
+)
 from sportsml_lite.training.folds import Fold, label_budget, make_fold
 from sportsml_lite.training.keep import Card, keep_student
 from sportsml_lite.training.networks import (
@@ -64,6 +74,7 @@ class Arm:
     masked : answers only with classes that the athlete's windows show
     kappa : class means with κ in place of the trained head; 0 keeps the head
     ridge : κ shrinks MiniRocket's ridge, and not the class means of its scores
+    held_back : all layers of a student are trained, held back by L2-SP, as in chapter 9
     guarded : only whom the unmoved model misreads is fitted
     personal : fitted to the athlete: by windows (κ), or by two measured heart rates
     shift : added to the job's seed
@@ -73,6 +84,7 @@ class Arm:
     masked: bool = False
     kappa: float = 0.0
     ridge: bool = False
+    held_back: bool = False
     guarded: bool = False
     personal: bool = False
     shift: int = 0
@@ -81,6 +93,10 @@ class Arm:
     @property
     def adaptation(self) -> Adaptation:
         """Of a student or MiniRocket, by windows."""
+        if self.held_back:
+            ((rate, strength),) = HELD_BACK
+            how = replace(TRAIN["l2_sp"], rate=rate, l2_sp_strength=strength)
+            return replace(how, guarded=self.guarded)
         if self.kappa:
             method = "head" if self.ridge else "shrink"
             return Adaptation(method, kappa=self.kappa, masked=True, guarded=self.guarded)
@@ -108,6 +124,7 @@ ARMS = {
     "plain_guarded": Arm("plain", kappa=KAPPA, guarded=True, personal=True),
     "rocket": Arm("rocket"),
     "rocket_guarded": Arm("rocket", kappa=KAPPA, guarded=True, personal=True),
+    "rocket_layers": Arm("rocket", True, held_back=True, guarded=True, personal=True),
     "rocket_wide": Arm("rocket", kappa=KAPPA, guarded=True, personal=True, width=WIDE),
 }
 TITLES = {
@@ -131,7 +148,8 @@ TITLES = {
     "plain_guarded": "+ personal, guarded",
     "rocket": "+ MiniRocket as teacher",
     "rocket_guarded": "+ MiniRocket as teacher, personal, guarded",
-    "rocket_wide": "the same, twice as wide",
+    "rocket_layers": "the same, all layers held back",
+    "rocket_wide": "the same, by class means, twice as wide",
 }
 # What the study asks: an arm, and the one that it is held against.
 QUESTIONS = {
@@ -149,7 +167,8 @@ QUESTIONS = {
     "better_teacher": ("rocket_guarded", "guarded"),
     "rival": ("whole", "minirocket_personal"),
     "rival_ridge": ("guarded", "minirocket_ridge"),
-    "wrist": ("rocket_wide", "minirocket_ridge"),
+    "wrist": ("rocket_layers", "minirocket_ridge"),
+    "wide_wrist": ("rocket_wide", "minirocket_ridge"),
 }
 
 
@@ -378,7 +397,7 @@ STUDY = Study(
     reference="none",
     metric="macro_f1",
     datasets=("swimming", "actes", "simulated"),
-    quick=("majority", "teacher", "none", "none_again", "masked", "only_distilled",
+    quick=("majority", "teacher", "none", "none_again", "masked", "only_distilled", "guarded",
            "taught_masked", "means", "only_personal", "self", "whole"),
     cheap=("majority", "none"),
     tested=tested,

@@ -122,6 +122,7 @@ ARMS = {
     "head": Arm(TRAIN["head"], HEAD),
     "lp_ft": Arm(TRAIN["lp_ft"], LAYERS, FEW_KS),
     "l2_sp": Arm(TRAIN["l2_sp"], HELD_BACK, FEW_KS),
+    "l2_sp_guarded": Arm(replace(TRAIN["l2_sp"], guarded=True), HELD_BACK, FEW_KS),
     "gradual": Arm(TRAIN["gradual"], LAYERS, FEW_KS),
     "all": Arm(TRAIN["all"], LAYERS, FEW_KS),
     "scratch": Arm(TRAIN["scratch"], ((1e-2, 0.0),), FEW_KS),
@@ -145,6 +146,7 @@ TITLES = {
     "head": "head",
     "lp_ft": "head, then all (LP-FT)",
     "l2_sp": "all, held back (L2-SP)",
+    "l2_sp_guarded": "all, held back, guarded",
     "gradual": "gradual unfreezing",
     "all": "all layers",
     "scratch": "from random weights",
@@ -380,7 +382,7 @@ def confusion(said: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
 # What the study asks at each of FEW_KS: an arm, and the one that it is held against.
 QUESTIONS = (
     ("masked", "population"),
-    *((arm, "masked") for arm in ("means", "shrink", "guarded", *TRAIN)),
+    *((arm, "masked") for arm in ("means", "shrink", "guarded", *TRAIN, "l2_sp_guarded")),
     ("shrink", "means"),
     *(
         (arm, "minirocket")
