@@ -199,3 +199,14 @@ def test_windows_count_by_class_or_else_by_recording():
 def test_rows_without_a_class_are_refused():
     with pytest.raises(UserError, match="lacks its time, class or recording"):
         protocol.few_shot(["a", "a"], [0, 1], [1, 2], 0, y=[0, np.nan])
+
+
+def test_who_is_held_out_by_name_tests_and_nobody_else():
+    names = [f"a{i}" for i in range(10)]
+    split = protocol.hold_out(np.repeat(names, 3), ["a7", "a2"])
+    assert split.test == ("a2", "a7")
+    assert len(split.validation) == 1 and len(split.train) == 7
+    others = {protocol.hold_out(names, ["a7", "a2"], seed).validation for seed in range(9)}
+    assert len(others) > 1, "another seed, others validate"
+    with pytest.raises(UserError, match="needs 2 athletes, found 1; give more athletes to learn"):
+        protocol.hold_out(["a", "b"], ["b"])

@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 import torch
 
+from sportsml_lite.baselines import kernels
 from sportsml_lite.models import Student
 from sportsml_lite.plots import transfer as figures
 from sportsml_lite.prepare.tasks import load_task
+from sportsml_lite.protocol import few_shot_windows
 from sportsml_lite.studies import transfer as study
 from sportsml_lite.studies.runner import Options
 from sportsml_lite.training.folds import folds_of, make_fold
-from sportsml_lite.transfer import fit_population, take_shots
+from sportsml_lite.transfer import fit_population, student_says, take_shots
 
 QUICK = Options("simulated", profile="quick")
 # One step, few k: what is tested is who chooses and who is tested, not how well.
@@ -40,14 +42,18 @@ def task():
 
 
 @pytest.fixture(autouse=True)
-def no_training(monkeypatch):
+def no_training(monkeypatch, tmp_path):
+    monkeypatch.setattr(kernels, "project_root", lambda: tmp_path)
     monkeypatch.setattr(study, "distilled", untrained)
+    monkeypatch.setattr(kernels, "COUNT", 84)
 
 
 @pytest.fixture(scope="module")
-def scores(task):
+def scores(task, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "project_root", lambda: tmp_path_factory.mktemp("kernels"))
         patch.setattr(study, "distilled", untrained)
+        patch.setattr(kernels, "COUNT", 84)
         found = study.score(study.Data(task, None), folds_of(task)[0], 0, FAST, QUICK)
     return found.assign(partition=0, fold=0, seed=0)
 
@@ -65,18 +71,19 @@ def parts(task, split):
 def test_only_the_folds_own_validation_athletes_choose(task, monkeypatch):
     asked = []
 
-    def trials(cases, grid, ks):
-        asked.extend(set(shots.athlete) for _, shots, _ in cases)
+    def trials(says, grid, ks):
+        asked.append(set(says(1, study.STILL)["athlete"]))
         return pd.DataFrame({i: [0.0] for i in range(len(grid))})
 
     monkeypatch.setattr(study, "trials", trials)
     chosen = {name: arm for name, arm in FAST.items() if len(arm.grid) > 1}
+    able = set(few_shot_windows(task.windows).athletes(1))
     for split in folds_of(task)[:2]:
         asked.clear()
         study.score(study.Data(task, None), split, 0, chosen, QUICK)
-        assert len(asked) == len(chosen) == 5
+        assert len(asked) == len(chosen) == 8
         for athletes in asked:
-            assert athletes == set(split.validation)
+            assert athletes == set(split.validation) & able
             assert not athletes & set(split.test)
 
 
@@ -91,7 +98,8 @@ def test_what_test_athletes_did_changes_no_setting(task):
         fold, validation = parts(replace(task, windows=windows), split)
         student = study.distilled(fold, 0, None).model
         known = fit_population(student, fold.train, fold.train_athlete)
-        chosen.append([study.setting(FAST[a], student, validation, known)
+        says = student_says(student, validation, known)
+        chosen.append([study.setting(FAST[a], says, validation)
                        for a in ("shrink", "guarded", "head", "lp_ft")])  # fmt: skip
     assert chosen[0] == chosen[1]
 
@@ -100,15 +108,16 @@ def test_the_best_setting_on_validation_athletes_is_taken(task, monkeypatch):
     _, validation = parts(task, folds_of(task)[0])
     gains = pd.DataFrame({0: [0.0], 1: [0.1], 2: [0.3], 3: [0.2], 4: [0.0]})
     monkeypatch.setattr(study, "trials", lambda *_: gains)
-    assert study.setting(study.ARMS["shrink"], None, validation, None).kappa == study.KAPPAS[2]
+    assert study.setting(study.ARMS["shrink"], None, validation).kappa == study.KAPPAS[2]
     monkeypatch.setattr(study, "trials", lambda *_: gains[:0])
-    assert study.setting(study.ARMS["shrink"], None, validation, None).kappa == max(study.KAPPAS)
+    assert study.setting(study.ARMS["shrink"], None, validation).kappa == max(study.KAPPAS)
 
 
 def test_an_unmasked_head_is_chosen_masked_and_used_unmasked(task):
     fold, validation = parts(task, folds_of(task)[0])
     student = study.distilled(fold, 0, None).model
-    masked, free = (study.setting(FAST[a], student, validation, None)
+    says = student_says(student, validation, None)
+    masked, free = (study.setting(FAST[a], says, validation)
                     for a in ("head", "head_earliest"))  # fmt: skip
     assert masked.masked
     assert replace(free, masked=True) == masked
@@ -133,9 +142,9 @@ def test_every_arm_has_the_same_athletes_and_windows(scores):
 
 def test_counts_add_up_to_what_is_scored(scores):
     counts = scores[scores["metric"] == "count"]
-    assert set(counts["arm"]) == {"population", "masked", "shrink"}
+    assert set(counts["arm"]) == {"population", "masked", "guarded"}
     assert set(counts["k"]) == {5.0}
-    five = scores[(scores["k"] == 5) & (scores["arm"] == "shrink")]
+    five = scores[(scores["k"] == 5) & (scores["arm"] == "guarded")]
     cells = five[five["metric"] == "count"]
     right = cells[cells["truth"] == cells["predicted"]].groupby("athlete")["value"].sum()
     accuracy = five[five["metric"] == "accuracy"].set_index("athlete")

@@ -6,7 +6,16 @@ import pytest
 from scipy import stats
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.evaluate import Interval, athlete_values, compare, gains, holm, mean, verdict
+from sportsml_lite.evaluate import (
+    Interval,
+    athlete_values,
+    compare,
+    gains,
+    holm,
+    lowest_tenth,
+    mean,
+    verdict,
+)
 from sportsml_lite.evaluate.verdicts import interval, noninferior
 from sportsml_lite.protocol import margin
 
@@ -103,8 +112,27 @@ def test_the_harmed_are_athletes_beyond_the_margin_on_average():
     arms = {"plain": lambda i, p: 0.5, "arm": lambda i, p: 0.5 + lost[i] + swing[p]}
     found = compare(table(arms), "arm", "plain")
     assert (found.harmed, found.helped, found.athletes) == (2, 2, 6)
-    assert found.lowest_tenth == pytest.approx(-0.05)
+    assert found.worst_tenth == pytest.approx(-0.05)
     assert athlete_values(table(arms), "arm")["a3"] == pytest.approx(0.8)
+
+
+def test_the_lowest_tenth_are_those_of_another_seed_at_least_three():
+    level = {i: 0.4 + i / 100 for i in range(40)}
+    gain = {i: 0.3 - i / 100 for i in range(40)}  # who is lowest gains most
+    arms = {
+        # An unlucky training of athlete 39 is no reason to count them among the lowest.
+        "plain": lambda i, p: level[i] - 0.7 * (i == 39),
+        "again": lambda i, p: level[i],
+        "arm": lambda i, p: level[i] + gain[i],
+    }
+    found = lowest_tenth(table(arms, athletes=40), "arm", "plain", "again")
+    assert found.athletes == 4
+    assert found.estimate == pytest.approx(np.mean([0.3, 0.29, 0.28, 0.27]))
+    few = table(arms, athletes=6)
+    assert lowest_tenth(few, "arm", "plain", "again").athletes == 3
+    errors = table({n: (lambda i, p, f=f: -f(i, p)) for n, f in arms.items()}, metric="rmse")
+    found = lowest_tenth(errors[errors["athlete"] != "a0"], "arm", "plain", "again", "rmse")
+    assert found.estimate == pytest.approx(np.mean([0.29, 0.28, 0.27]))
 
 
 def test_what_does_not_pair_is_refused():

@@ -223,7 +223,7 @@ def test_an_arm_is_compared_with_the_other_arm_of_the_same_athlete(pairs):
     assert result.gain.high - result.gain.low < 0.03  # unpaired it would be four times as wide
     assert result.verdict == "better"
     assert result.harmed == (own < -0.02).sum() and result.helped == (own > 0.02).sum()
-    assert result.lowest_tenth == pytest.approx(np.sort(own)[:2].mean())
+    assert result.worst_tenth == pytest.approx(np.sort(own)[:2].mean())
     gains = evaluate.gains(scores, "new", "old")
     assert gains.to_numpy() == pytest.approx(own)
 
@@ -258,9 +258,9 @@ def test_settings_are_chosen_on_validation_athletes_alone(monkeypatch):
     student = SimpleNamespace(model=Student(2, 2, 8, kernel=3, stride=1).eval())
     asked, real = [], transfer.trials
 
-    def trials(cases, grid, ks):
-        asked.extend(set(shots.athlete) for _, shots, _ in cases)
-        return real(cases, grid, ks)
+    def trials(says, grid, ks):
+        asked.append(set(says(1, transfer.STILL)["athlete"]))
+        return real(says, grid, ks)
 
     monkeypatch.setattr(transfer, "distilled", lambda *_: student)
     monkeypatch.setattr(transfer, "trials", trials)

@@ -132,7 +132,7 @@ def fit_symmetric_scores(
     *,
     known: np.ndarray | None = None,
     kind: str = "minirocket",
-) -> Predictor:
+) -> SymmetricScores:
     """Random convolutions with the network's advantage: scores that no symmetry changes.
 
     A ridge on :class:`~sportsml_lite.baselines.kernels.Kernels` of all training windows, which are
@@ -147,8 +147,8 @@ def fit_symmetric_scores(
 
     Returns
     -------
-    function of windows giving (N, K) scores; a class that training lacks has :data:`NEVER`, below
-        all others
+    :class:`SymmetricScores`: a function of windows giving (N, K) scores; a class that training
+        lacks has :data:`NEVER`, below all others
 
     Raises
     ------
@@ -158,13 +158,25 @@ def fit_symmetric_scores(
         raise UserError("baseline: symmetric scores are those of classes; the target is a number")
     known = np.ones(len(train), bool) if known is None else known
     _check("minirocket", train.take(known), validation)
-    predict, kinds = _convolved(train, validation, signs, known, kind), len(train.classes)
+    return SymmetricScores(train.take([0]), _convolved(train, validation, signs, known, kind))
 
-    def scores(windows: Windows) -> np.ndarray:
-        _check_form(train, windows)
-        return predict.scores(windows, kinds)
 
-    return scores
+@dataclass(frozen=True)
+class SymmetricScores:
+    """What :func:`fit_symmetric_scores` gives; ``form`` is a window like those it was fitted on."""
+
+    form: Windows
+    line: _Line
+
+    def __call__(self, windows: Windows) -> np.ndarray:
+        """Scores of the classes, (N, K)."""
+        return self.read(windows)[0]
+
+    def read(self, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+        """Scores (N, K), and the features (N, D) of which they are a linear function."""
+        _check_form(self.form, windows)
+        features = self.line.scaler.transform(self.line.features(windows))
+        return self.line.scores_of(features, len(self.form.classes)), features
 
 
 def _block_means(X: np.ndarray, rate_hz: float, seconds: float) -> np.ndarray:
@@ -406,10 +418,10 @@ class _Line:
         """Numbers, or the classes with the highest scores."""
         return found[:, 0] if self.kinds is None else self.kinds[found.argmax(axis=1)]
 
-    def scores(self, windows: Windows, n_classes: int) -> np.ndarray:
-        """Scores of the classes, (N, K)."""
-        out = np.full((len(windows), n_classes), NEVER)
-        out[:, self.kinds] = self._found(windows)
+    def scores_of(self, features: np.ndarray, n_classes: int) -> np.ndarray:
+        """Scores of the classes, (N, K), from standardised features."""
+        out = np.full((len(features), n_classes), NEVER)
+        out[:, self.kinds] = features @ self.weight + self.bias
         return out
 
     def _found(self, windows: Windows) -> np.ndarray:

@@ -31,6 +31,7 @@ from sportsml_lite.protocol import PROTOCOL, Margin, margin
 
 MODEL = ["partition", "fold"]  # seeds of one fold share its training athletes
 JOB = [*MODEL, "seed"]
+LEAST = 3  # athletes of a tenth: fewer would be anecdotes
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Comparison:
     gain : mean over athletes, above 0 where the arm is better, whatever the metric
     harmed, helped : athletes (mean over their models) who lose, or gain, more than the margin of
         harm; print ``harmed`` beside the same count of an arm that differs by its seed alone
-    lowest_tenth : mean gain of the tenth of athletes (at least one) with the smallest gains
+    worst_tenth : mean gain of the tenth of athletes (at least one) with the smallest gains: whom
+        the arm served worst, not whom the reference did, see :func:`lowest_tenth`
     noninferior : the interval stays above minus the smallest effect worth naming
     """
 
@@ -69,7 +71,7 @@ class Comparison:
     harmed: int
     helped: int
     athletes: int
-    lowest_tenth: float
+    worst_tenth: float
     noninferior: bool
     verdict: str
 
@@ -135,10 +137,37 @@ def compare(
         harmed=int((own < -rule.harm).sum()),
         helped=int((own > rule.harm).sum()),
         athletes=len(own),
-        lowest_tenth=float(own.nsmallest(few).mean()),
+        worst_tenth=float(own.nsmallest(few).mean()),
         noninferior=noninferior(gain, rule),
         verdict=verdict(gain, rule),
     )
+
+
+def lowest_tenth(
+    scores: pd.DataFrame, arm: str, against: str, again: str, metric: str = "macro_f1"
+) -> Interval:
+    """Mean gain of those whom the reference serves worst, and so need one most.
+
+    They are the tenth (at least three) with the worst values under ``again``. Who scores low by the
+    luck of a training scores higher the next time whatever is done; chosen by another seed's
+    values, that luck is no part of the gain. The luck of the athlete's test windows, which all arms
+    share, is.
+
+    Parameters
+    ----------
+    scores : Scores of one study and data set; filter by settings first
+    arm, against : names of arms; again : ``against`` trained from another seed
+    metric : as in the table
+
+    Raises
+    ------
+    UserError as for :func:`compare`
+    """
+    cells = _paired(scores, arm, against, metric)
+    by = athlete_values(scores, again, metric) * (-1 if metric in ERRORS else 1)
+    by = by[by.index.isin(cells.index.get_level_values("athlete"))]
+    few = by.nsmallest(max(LEAST, round(0.1 * len(by)))).index
+    return interval(cells[cells.index.get_level_values("athlete").isin(few)])
 
 
 def interval(cells: pd.Series, level: float = PROTOCOL.level) -> Interval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -20,11 +20,13 @@ Verdicts = dict[tuple, Comparison]
 class Lab:
     """What a lab shows of a study.
 
+    options : what each table was computed or read for
     tables : Scores by data set; verdicts : of every question, by data set and question
     survives : whether a verdict stands after Holm's correction for all of them
     """
 
     study: Study
+    options: Sequence[Options]
     tables: Mapping[str, pd.DataFrame]
     verdicts: Verdicts
     survives: Mapping[tuple, bool]
@@ -97,10 +99,10 @@ def read(
     # What is asked for is looked for too: a folder, or a set without a table, is refused by name.
     asked = (dataset,) if applies else ()
     names = dict.fromkeys((*study.datasets, *asked)) if profile == "accepted" else asked
-    # A window's length of 0 is the data set's own, as if it were not given.
-    given = {n: v for n, v in (settings or {}).items() if v or n not in WINDOW}
+    # A window's length of 0 is the data set's own, an empty folder none: as if not given.
+    given = {n: v for n, v in (settings or {}).items() if v or n not in (*WINDOW, "test_dir")}
     options = [Options(name, data_dir, seed, profile, given) for name in names]
     workers = 2 if profile == "full" else 1
     tables = {o.name: runner.table(study, o, workers) for o in options}
     verdicts = judge(tables)
-    return Lab(study, tables, verdicts, holm(verdicts))
+    return Lab(study, options, tables, verdicts, holm(verdicts))

@@ -18,6 +18,12 @@ RIVALS = {
     "undecided": "From MiniRocket, given the same windows of the athlete, it cannot be told apart "
     "({}).",
 }
+WRISTS = {
+    "better": "Yes, and better ({})",
+    "worse": "Nearly, not quite ({})",
+    "no difference": "Yes ({})",
+    "undecided": "With so few swimmers nobody can tell the two apart ({})",
+}
 ADVICE = {
     "better": "it pays",
     "worse": "it does harm on average: leave it out",
@@ -45,7 +51,10 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     swim = {name: c for (dataset, name), c in verdicts.items() if dataset == "swimming"}
     before, after = (athlete_values(tables["swimming"], arm) for arm in ("none", "whole"))
     lowest = before.idxmin()
-    rival = RIVALS[swim["rival"].verdict].format(f"{swim['rival'].gain.estimate:+.3f}")
+    rival, wrist = (
+        words[swim[name].verdict].format(f"{swim[name].gain.estimate:+.3f}")
+        for name, words in (("rival_ridge", RIVALS), ("wrist", WRISTS))
+    )
     return said | {
         "in_short": (
             f"Teacher, student and five windows of each stroke change the macro-F1 of a new "
@@ -59,8 +68,9 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         },
         "lowest_before": f"{before[lowest]:.2f}",
         "lowest_after": f"{after[lowest]:.2f}",
-        "lowest_tenth": f"{swim['everything'].lowest_tenth:+.3f}",
+        "lowest_tenth": f"{swim['everything'].worst_tenth:+.3f}",
         "rival": rival,
-        "rival_level": f"{mean(tables['swimming'], 'minirocket_personal'):.3f}",
-        "whole_level": f"{mean(tables['swimming'], 'whole'):.3f}",
+        "wrist": wrist,
+        "rival_level": f"{mean(tables['swimming'], 'minirocket_ridge'):.3f}",
+        "whole_level": f"{mean(tables['swimming'], 'guarded'):.3f}",
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.evaluate import compare
+from sportsml_lite.evaluate import compare, gains, lowest_tenth
 from sportsml_lite.studies.transfer import COUNTED, EXAMS, FEW_KS, at, most_helped
 
 STANDS = {
@@ -15,6 +15,12 @@ STANDS = {
     "worse": "a loss",
     "no difference": "too little to name",
     "undecided": "with so few athletes nobody can tell it from luck",
+}
+RIVALS = {
+    "better": "the small student is better ({})",
+    "worse": "MiniRocket is better (student less MiniRocket: {})",
+    "no difference": "the two do equally well ({})",
+    "undecided": "with so few athletes nobody can say which is better ({})",
 }
 
 
@@ -25,11 +31,15 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """
     five = at(tables["swimming"], COUNTED)
     runners = at(tables["simulated"], COUNTED)
-    whole = compare(five, "shrink", "population")
+    whole = compare(five, "guarded", "population")
     mask = compare(five, "masked", "population")
-    own = compare(five, "shrink", "masked")
+    own = compare(five, "guarded", "masked")
     luck = compare(five, "population_again", "population")
-    guard = compare(five, "guarded", "population")
+    free = compare(five, "shrink", "population")
+    rival = compare(five, "guarded", "minirocket_guarded")
+    lowest, lowest_free = (
+        lowest_tenth(five, arm, "population", "population_again") for arm in ("guarded", "shrink")
+    )
     reserve = compare(tables["actes"], "reserve", "population")
     moves = five[(five["arm"] == "guarded") & (five["metric"] == "moved")]["value"].mean()
     exam = {
@@ -38,7 +48,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         ]
         for name in ("swimming", "simulated")
     }
-    there = compare(runners, "shrink", "masked")
+    there = compare(runners, "guarded", "masked")
     return {
         "in_short": (
             f"Five labelled windows of each stroke change the macro-F1 of a new swimmer by "
@@ -56,10 +66,11 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "people": f"{whole.athletes}",
         "harmed": f"{whole.harmed}",
         "harmed_null": f"{luck.harmed}",
-        "harmed_guarded": f"{guard.harmed}",
-        "lowest": f"{whole.lowest_tenth:+.3f}",
-        "lowest_guarded": f"{guard.lowest_tenth:+.3f}",
+        "harmed_free": f"{free.harmed}",
+        "lowest": f"{lowest:+.3f}",
+        "lowest_free": f"{lowest_free:+.3f}",
         "moves": f"{100 * moves:.0f}",
+        "rival": RIVALS[rival.verdict].format(f"{rival.gain:+.3f}"),
         **{
             f"exam_{name}": ", then ".join(f"{gain:+.3f}" for gain in gains)
             for name, gains in exam.items()
@@ -73,6 +84,36 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "reserve": f"{reserve.gain:+.3f}",
         "reserve_stands": STANDS[reserve.verdict],
     }
+
+
+def mask_effect(scores: pd.DataFrame) -> pd.DataFrame:
+    """What merely knowing an athlete's classes does to their later windows.
+
+    scores : of this study and one data set
+
+    Returns
+    -------
+    index athlete; columns gain (macro-F1), and shares: ``lost`` of the windows, answered rightly
+    before and not any more; ``ruled_out`` of the windows, answered by a class that the athlete's
+    first windows do not show; ``turned_right`` of the latter, NaN where there is none
+    """
+    part = at(scores, COUNTED)
+    cells = part[(part["metric"] == "count") & part["arm"].isin(["population", "masked"])]
+    keys = ["athlete", "truth", "predicted"]
+    table = cells.groupby([*keys, "arm"])["value"].sum().unstack("arm", fill_value=0.0)
+    owner, truth, predicted = (table.index.get_level_values(key) for key in keys)
+    change, hit = table["masked"] - table["population"], truth == predicted
+    less, more = (-change).clip(lower=0), change.clip(lower=0)
+    ruled_out = less.where(~hit, 0.0).groupby(owner).sum()
+    total = table["population"].groupby(owner).sum()
+    return pd.DataFrame(
+        {
+            "gain": gains(part, "masked", "population"),
+            "lost": less.where(hit, 0.0).groupby(owner).sum() / total,
+            "ruled_out": ruled_out / total,
+            "turned_right": more.where(hit, 0.0).groupby(owner).sum() / ruled_out,
+        }
+    )
 
 
 def nulls(tables: Mapping[str, pd.DataFrame]) -> dict[tuple, int]:
@@ -100,7 +141,7 @@ def read_rightly(scores: pd.DataFrame, athlete: str) -> pd.DataFrame:
     part = at(scores, COUNTED)
     cells = part[(part["metric"] == "count") & (part["athlete"] == athlete)]
     right = {}
-    for name, arm in (("before", "population"), ("after", "shrink")):
+    for name, arm in (("before", "population"), ("after", "guarded")):
         own = cells[cells["arm"] == arm]
         hits = own[own["truth"] == own["predicted"]].groupby("truth")["value"].sum()
         right[name] = (hits / own.groupby("truth")["value"].sum()).fillna(0.0)

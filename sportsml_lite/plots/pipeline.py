@@ -6,21 +6,27 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from sportsml_lite.baselines import kernels
 from sportsml_lite.evaluate import Comparison, athlete_values, holm, mean
 from sportsml_lite.findings.pipeline import PEOPLE
+from sportsml_lite.models import Student, count_parameters
 from sportsml_lite.plots import tables as shared
 from sportsml_lite.plots.grammar import (
+    SMALL,
     before_after,
+    canvas,
     flow,
     interval_rows,
     score_table,
     small_multiples,
 )
+from sportsml_lite.plots.style import ACCENT, QUIET
 from sportsml_lite.protocol import margin
-from sportsml_lite.studies.pipeline import QUESTIONS, TITLES, judge
+from sportsml_lite.studies.pipeline import ARMS, QUESTIONS, TITLES, judge
+from sportsml_lite.training import networks
 
 LADDER = ("majority", "forest", "none", "only_distilled", "masked", "only_personal", "whole",
-          "minirocket", "minirocket_personal")  # fmt: skip
+          "minirocket", "minirocket_personal", "minirocket_ridge")  # fmt: skip
 ASKED = {
     "everything": "everything, over nothing",
     "teacher": "teacher alone",
@@ -31,9 +37,24 @@ ASKED = {
     "beyond_mask": "of that, beyond knowing which classes",
     "own_windows": "of that, beyond class means of others",
     "large_teacher": "large teacher, not an equal one",
-    "rival": "everything, over a personal MiniRocket",
+    "guard": "everything with a guard, over nothing",
+    "rocket_teaches": "MiniRocket as teacher, alone",
+    "better_teacher": "MiniRocket as teacher, not the LSTM",
+    "rival": "everything, over MiniRocket with shrunken class means",
+    "rival_ridge": "everything with a guard, over MiniRocket with a shrunken ridge",
+    "wrist": "taught by MiniRocket, all layers, over the same",
+    "wide_wrist": "taught by MiniRocket, twice as wide, over the same",
 }
-LESSON = ("everything", "without_teacher", "without_personal", "own_windows", "rival")
+# What is fitted to the athlete, by the name in the figure of sizes.
+SIZED = {
+    "plain_guarded": "labels alone",
+    "guarded": "LSTM taught",
+    "rocket_guarded": "MiniRocket taught",
+    "rocket_layers": "the same, all layers",
+    "rocket_wide": "twice as wide",
+    "minirocket_ridge": "MiniRocket",
+}
+LESSON = ("everything", "without_teacher", "without_personal", "own_windows", "rival_ridge")
 CAPTION = (
     "Paired gain in macro-F1: mean over athletes of macro-F1 over the classes that each performs, "
     "with its 95 % interval over athletes and models. * stands after Holm's correction."
@@ -101,6 +122,43 @@ def ladder(scores: pd.DataFrame, title: str = "", ax=None, arms=LADDER):
     return interval_rows(
         levels, title, "macro-F1, mean over athletes", accent=(TITLES["whole"],), ax=ax
     )
+
+
+def on_the_wrist(scores: pd.DataFrame, channels: int, classes: int, ax=None):
+    """Macro-F1 against kilobytes: students fitted to the athlete, and their rival on a computer.
+
+    Parameters
+    ----------
+    scores : of the study and one data set
+    channels, classes : of its windows, which say how large a model is
+    ax : where to draw; None makes a figure
+
+    Returns
+    -------
+    fig
+    """
+    fig, ax = canvas(ax, "As good as the rival, and how small?", 3.6)
+    known = [arm for arm in SIZED if arm in set(scores["arm"])]
+    for arm in known:
+        level, size = mean(scores, arm), kilobytes(arm, channels, classes)
+        color = QUIET if arm.startswith("minirocket") else ACCENT
+        ax.plot([size, size], [level.low, level.high], color=color, lw=2.5)
+        ax.plot(size, level.estimate, "o", color=color, ms=8, mec="white")
+        ax.annotate(SIZED[arm], (size, level.estimate), (8, 0), textcoords="offset points",
+                    va="center", fontsize=SMALL, color=color)  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_xlim(right=ax.get_xlim()[1] * 6)  # room for the names
+    ax.set_xlabel("size at 32 bits a number (kB)")
+    ax.set_ylabel("macro-F1, mean over athletes")
+    return fig
+
+
+def kilobytes(arm: str, channels: int, classes: int) -> float:
+    """Size of an arm's model at 32 bits a number, kB: MiniRocket's are thresholds and weights."""
+    if arm.startswith("minirocket"):
+        return 4 * kernels.COUNT * (classes + 1) / 1000
+    width = ARMS[arm].width or networks.MOTION.student_width
+    return 4 * count_parameters(Student(channels, classes, width)) / 1000
 
 
 def step_table(tables: Mapping[str, pd.DataFrame], questions=LESSON):

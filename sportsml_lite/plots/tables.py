@@ -65,7 +65,7 @@ def judged_table(
         | {
             "gain": c.gain, "verdict": c.verdict, "Holm": survives[question],
             "harmed (by seed)": f"{c.harmed} of {c.athletes} ({null(*question)})",
-            "lowest tenth": c.lowest_tenth,
+            "worst tenth": c.worst_tenth,
         }
         for question, c in verdicts.items()
     ]  # fmt: skip

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.evaluate import Comparison, athlete_values, compare
-from sportsml_lite.findings.transfer import read_rightly
+from sportsml_lite.evaluate import Comparison, athlete_values, compare, lowest_tenth
+from sportsml_lite.findings.transfer import mask_effect, read_rightly
 from sportsml_lite.plots import tables as shared
 from sportsml_lite.plots.grammar import (
     SMALL,
@@ -25,11 +25,13 @@ from sportsml_lite.protocol import FewShot, margin
 from sportsml_lite.schema import Windows
 from sportsml_lite.studies.transfer import COUNTED, EXAMS, KS, TITLES, at, most_helped
 
-CHEAP = ("masked", "means", "shrink", "guarded", "head")
+CHEAP = ("masked", "means", "shrink", "guarded", "head", "minirocket_guarded")
 CAPTION = (
     "Macro-F1: mean over athletes of macro-F1 over the classes that each performs; gain over the "
     "same student for all, with its 95 % interval over athletes and models."
 )
+AGAIN = "population_again"
+LOWEST = "Lowest tenth: at least three athletes, by the score of another seed of the same student."
 
 
 def before_and_after(scores: pd.DataFrame, who: str = "swimmer"):
@@ -47,13 +49,13 @@ def before_and_after(scores: pd.DataFrame, who: str = "swimmer"):
     right = read_rightly(scores, athlete)
     right.index = [plain(name) for name in right.index]
     part = at(scores, COUNTED)
-    before, after = (athlete_values(part, arm) for arm in ("population", "shrink"))
+    before, after = (athlete_values(part, arm) for arm in ("population", "guarded"))
     height = 0.42 * len(right) + 0.3, float(np.clip(0.2 * len(before), 2.8, 6))
     fig, (top, low) = figure(2, 1, sum(height) + 1.6, height_ratios=height)
     share = "share of later windows read rightly, before (open) and after"
     dumbbell(right, xlabel=share, names=("", ""), ax=top)
     top.set_title(f"{plain(athlete)}, whom five windows a class help most")
-    found = compare(part, "shrink", "population")
+    found = compare(part, "guarded", "population")
     before_after(before, after, xlabel="macro-F1, before (tick) and after (dot)", names=("", ""),
                  harm=margin("macro_f1").harm, ax=low)  # fmt: skip
     low.set_title(f"{found.athletes} {who}s; gain: {found.helped}, lose: {found.harmed}")
@@ -61,7 +63,7 @@ def before_and_after(scores: pd.DataFrame, who: str = "swimmer"):
 
 
 def time_line(windows: Windows, shot: FewShot, athlete: str, k: int):
-    """What an athlete's windows are for, in the order of time; and which ones the guard hides.
+    """What an athlete's windows are for, in the order of time.
 
     Parameters
     ----------
@@ -78,30 +80,18 @@ def time_line(windows: Windows, shot: FewShot, athlete: str, k: int):
     shown = np.unique(windows.y[mine])
     row = np.searchsorted(shown, windows.y[mine])
     support, test = shot.support(k)[mine], shot.test[mine]
-    fig, (top, low) = figure(2, 1, 4.6, sharex=True)
+    fig, ax = figure(height_in=2.8)
     kinds = {"calibrate": (support, ACCENT), "test": (test, INK),
              "kept free": (~support & ~test, "#d8d8d8")}  # fmt: skip
     x = np.arange(len(mine))
     for i, (name, (these, color)) in enumerate(kinds.items()):
-        top.bar(x[these], 0.7, 1.0, row[these] - 0.35, color=color, lw=0)
-        top.annotate(name, ((0.0, 0.22, 0.36)[i], 1.02), xycoords="axes fraction", fontsize=SMALL,
-                     color=GREY if i == 2 else color)  # fmt: skip
-    hidden = shown[len(shown) // 2]
-    for these, face in ((windows.y[mine] != hidden, ACCENT), (windows.y[mine] == hidden, "white")):
-        these = these & support
-        low.bar(x[these], 0.7, 1.0, row[these] - 0.35, color=face, edgecolor=ACCENT, lw=1.2)
-    at_x = x[support & (windows.y[mine] == hidden)].max()
-    low.annotate("hidden: explained better\nwith the others, or without?",
-                 (at_x, np.searchsorted(shown, hidden)), (16, 0), textcoords="offset points",
-                 va="center", fontsize=SMALL, color=INK)  # fmt: skip
-    for ax in (top, low):
-        ax.set_yticks(
-            range(len(shown)), [plain(windows.classes[c]).replace("_", " ") for c in shown]
-        )
-        ax.set_ylim(-0.6, len(shown) - 0.4)
-    top.set_title("The earliest windows calibrate, later ones test\n")
-    low.set_title("The guard hides one class after the other")
-    low.set_xlabel("windows of one athlete, in the order of time")
+        ax.bar(x[these], 0.7, 1.0, row[these] - 0.35, color=color, lw=0)
+        ax.annotate(name, ((0.0, 0.22, 0.36)[i], 1.02), xycoords="axes fraction", fontsize=SMALL,
+                    color=GREY if i == 2 else color)  # fmt: skip
+    ax.set_yticks(range(len(shown)), [plain(windows.classes[c]).replace("_", " ") for c in shown])
+    ax.set_ylim(-0.6, len(shown) - 0.4)
+    ax.set_title("The earliest windows calibrate, later ones test\n")
+    ax.set_xlabel("windows of one athlete, in the order of time")
     return fig
 
 
@@ -130,14 +120,14 @@ def gain_against_k(scores: pd.DataFrame, title: str = "", ax=None):
     fig
     """
     table = gain_rows(scores)
-    own = table[table["arm"] == TITLES["shrink"]].set_index("k")["estimate"]
+    own = table[table["arm"] == TITLES["guarded"]].set_index("k")["estimate"]
     if not title and ax is None and {1, 5} <= set(own.index):
-        title = f"Gain by shrinking: {own[1]:+.3f} at k = 1, {own[5]:+.3f} at k = 5"
+        title = f"Gain by guarded shrinking: {own[1]:+.3f} at k = 1, {own[5]:+.3f} at k = 5"
     # Without intervals, which would cover all lines: the tables have them.
     fig = interval_curve(
         table.drop(columns=["low", "high"]), title,
         "labelled windows a class (athletes who can give them)",
-        "gain in macro-F1", accent=(TITLES["shrink"],), zero=True, ax=ax,
+        "gain in macro-F1", accent=(TITLES["guarded"],), zero=True, ax=ax,
     )  # fmt: skip
     people = table.groupby("k")["athletes"].max()
     axes = ax or fig.axes[0]
@@ -181,7 +171,7 @@ def both_exams(tables: Mapping[str, pd.DataFrame]):
 
 
 def method_table(scores: pd.DataFrame, arms: Mapping[str, str] | None = None, k: int = COUNTED):
-    """A row a method: gain over the same student for all, the harmed, the lowest tenth.
+    """A row a method: gain over the same student for all, the harmed, and of the lowest tenth.
 
     Parameters
     ----------
@@ -192,15 +182,73 @@ def method_table(scores: pd.DataFrame, arms: Mapping[str, str] | None = None, k:
     -------
     pandas Styler
     """
-    few = ("masked", "means", "shrink", "guarded", "population_again")
+    few = ("masked", "shrink", "guarded", "minirocket_guarded", "population_again")
     arms = arms or {arm: TITLES[arm] for arm in few}
     rows = []
     for arm, title in arms.items():
         if arm in set(at(scores, k)["arm"]):
             c = compare(at(scores, k), arm, "population")
+            low = "–" if arm == AGAIN else lowest_tenth(at(scores, k), arm, "population", AGAIN)
             rows.append({"method": title, "gain": c.gain, "harmed": f"{c.harmed} of {c.athletes}",
-                         "lowest tenth": c.lowest_tenth})  # fmt: skip
-    return score_table(rows, 3, f"{CAPTION} k = {k}.")
+                         "gain of the lowest tenth": low})  # fmt: skip
+    return score_table(rows, 3, f"{CAPTION} {LOWEST} k = {k}.")
+
+
+def lowest_table(tables: Mapping[str, pd.DataFrame], k: int = COUNTED):
+    """Harmed and lowest tenth of every arm: a row an arm, two columns a data set.
+
+    Parameters
+    ----------
+    tables : Scores by data set, of those in which athletes give windows; k : windows a class
+
+    Returns
+    -------
+    pandas Styler
+    """
+    rows = []
+    for arm, title in TITLES.items():
+        row = {"arm": title}
+        for name, scores in tables.items():
+            part = at(scores, k)
+            if arm in set(part["arm"]) - {"population", AGAIN}:
+                found = compare(part, arm, "population")
+                row[f"{name}: harmed"] = f"{found.harmed} of {found.athletes}"
+                row[f"{name}: lowest tenth"] = lowest_tenth(part, arm, "population", AGAIN)
+        if len(row) > 1:
+            rows.append(row)
+    nulls = (
+        f"{name} {compare(at(scores, k), AGAIN, 'population').harmed}"
+        for name, scores in tables.items()
+    )
+    by_seed = f"Harmed by another seed alone: {', '.join(nulls)}."
+    return score_table(pd.DataFrame(rows).fillna("–"), 3, f"{CAPTION} {LOWEST} {by_seed} k = {k}.")
+
+
+def mask_table(tables: Mapping[str, pd.DataFrame]):
+    """Whom merely knowing the classes harms: a row a data set.
+
+    Parameters
+    ----------
+    tables : Scores by data set, of those in which athletes give windows
+
+    Returns
+    -------
+    pandas Styler
+    """
+    rows = []
+    for name, scores in tables.items():
+        told = mask_effect(scores)
+        harmed = told["gain"] < -margin("macro_f1").harm
+        for who, part in {"harmed": told[harmed], "others": told[~harmed]}.items():
+            shares = ("lost", "ruled_out", "turned_right")
+            rows.append({"data": name, "athletes": f"{who}: {len(part)}"} | {
+                f"{c.replace('_', ' ')}, %": 100 * part[c].mean() for c in shares
+            })  # fmt: skip
+    return score_table(rows, 1, (
+        "Mean over athletes: later windows whose right answer the mask took away; windows whose "
+        "answer it ruled out, because the athlete's first windows do not show that class; and of "
+        "these, how many are answered rightly then."
+    ))  # fmt: skip
 
 
 def level_table(tables: Mapping[str, pd.DataFrame], k: int = COUNTED):

@@ -14,6 +14,7 @@ from sportsml_lite.protocol.splits import (
     PARTS,
     Split,
     fold_athletes,
+    hold_out,
     leave_one_out,
     split_athletes,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "few_shot",
     "few_shot_windows",
     "fold_athletes",
+    "hold_out",
     "leave_one_out",
     "margin",
     "split_athletes",

@@ -108,6 +108,24 @@ def fold_athletes(
     return [_held_out(names, names[i::folds], f"fold {i}:{seed}") for i in range(folds)]
 
 
+def hold_out(athlete, test: Collection[str], seed: int = PROTOCOL.split_seed) -> Split:
+    """The athletes named in ``test`` are the test; 15 of the others' 85 per cent validate.
+
+    Parameters
+    ----------
+    athlete : (N,) athlete of each row, those of the test among them
+    seed : another seed, others validate
+
+    Raises
+    ------
+    UserError with fewer than two others
+    """
+    names = _ordered(athlete, f"hold:{seed}")
+    others = [name for name in names if name not in set(test)]
+    _need(others, 2, "training and validating", "give more athletes to learn from")
+    return _held_out(names, sorted(test), f"held:{seed}")
+
+
 def leave_one_out(athlete, seed: int = PROTOCOL.split_seed) -> list[Split]:
     """One split an athlete: that athlete is the test, 15 of the others' 85 per cent validate.
 

@@ -89,6 +89,7 @@ def _read_finite(text: str) -> float:
     return float(text)
 
 
+FOLDERS = ("data_dir", "test_dir")  # parameters that name a folder
 _READERS = {int: int, float: _read_finite, str: str, bool: _read_flag, list: _read_list}
 _KIND_NAMES = {
     int: "whole number",
@@ -235,8 +236,8 @@ def check(chapter: Chapter, given: dict[str, str]) -> dict[str, object]:
                 f"Parameters: {', '.join(known)}"
             )
         values[name] = known[name].read(text)
-        if name == "data_dir" and values[name]:
-            _check_folder(values[name])
+        if name in FOLDERS and values[name]:
+            _check_folder(name, values[name])
     return values
 
 
@@ -256,11 +257,11 @@ def check_values(name: str, values: dict[str, object]) -> None:
         parameter.check(values[parameter.name])
 
 
-def _check_folder(text: str) -> None:
+def _check_folder(name: str, text: str) -> None:
     path = Path(text).expanduser()
     if not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".zip"):
         kind = "is a file; name the folder around it" if path.exists() else "does not exist"
-        raise UserError(f"parameter 'data_dir': {text} {kind}")
+        raise UserError(f"parameter {name!r}: {text} {kind}")
 
 
 # --- the pair ------------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ def dependencies(chapter: Chapter, values: dict[str, object]) -> dict[str, str]:
     own = str(settings["data_dir"])
     folder = Path(own).expanduser() if own else fetch.locate(str(settings["dataset"]))
     inputs["data"] = fetch.fingerprint(folder) if folder else "none"
+    if settings.get("test_dir"):
+        inputs["test"] = fetch.fingerprint(Path(str(settings["test_dir"])).expanduser())
     for name in studies_named(code, reached.code):
         for path in sorted((project_root() / "results").glob(f"{name}-*.parquet")):
             inputs[f"result {path.stem}"] = _sha256(path.read_bytes())

@@ -4,27 +4,40 @@ Eight training athletes are labelled, the others gave their windows alone. A tea
 labelled ones and answers for the rest; a student learns from both; the new athlete's k earliest
 windows of each class, or two measured heart rates, fit it to this athlete. Every student has the
 same size, first weights and number of steps; an arm leaves one thing out. MiniRocket gets what the
-student gets: the mirror images, the names of the athlete's classes, and the same shrunken class
-means, of its scores.
+student gets: the mirror images, the names of the athlete's classes, and the athlete's windows, by
+which either the class means of its scores are shrunk or its ridge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
 
+from sportsml_lite.baselines.personal import fit_score_means, ridge_says
 from sportsml_lite.baselines.windows import fit_symmetric_scores, fit_window_baseline
+from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import Comparison, compare
 from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.protocol import Split
 from sportsml_lite.schema import Windows
-from sportsml_lite.studies.runner import Options, Study
-from sportsml_lite.studies.transfer import ALPHA, TAU, Data, judged, load, splits
+from sportsml_lite.studies.runner import Options, Study, first_job
+from sportsml_lite.studies.transfer import (
+    ALPHA,
+    HELD_BACK,
+    TAU,
+    TRAIN,
+    Data,
+    judged,
+    load,
+    splits,
+    tested,
+)
 from sportsml_lite.training.folds import Fold, label_budget, make_fold
+from sportsml_lite.training.keep import Card, keep_student
 from sportsml_lite.training.networks import (
     answers,
     config_for,
@@ -32,21 +45,22 @@ from sportsml_lite.training.networks import (
     train_student,
     train_teacher,
 )
+from sportsml_lite.training.soft import Convolved, ridge_answers
 from sportsml_lite.transfer import (
     NO_OWN_DATA,
     Adaptation,
-    Shots,
-    adapted,
-    class_means,
+    Says,
     fit_population,
-    shrunken_heads,
+    student_says,
     take_shots,
 )
-from sportsml_lite.transfer import answers as shot_answers
 
 FEW = 8  # labelled training athletes
 K = 5  # windows a class that a new athlete gives
 KAPPA = 3.0  # windows that the population's means count as; fixed, and not tuned
+KEPT = ("only_distilled", "guarded", "whole")  # arms of the student that is kept
+WIDE = 32  # channels of a student twice as wide
+RIDGE_KAPPA = 1.0  # the same of MiniRocket's ridge, which needs less: by validation swimmers
 
 
 @dataclass(frozen=True)
@@ -55,9 +69,13 @@ class Arm:
 
     model : ``'majority'``, ``'forest'``, ``'minirocket'``, ``'teacher'``, or a student:
         ``'plain'`` (labels alone), ``'taught'`` (also the teacher's answers), ``'self'`` (also
-        those of a plain student)
+        those of a plain student), ``'rocket'`` (also MiniRocket's, out of fold)
+    width : of a student; 0 is the book's
     masked : answers only with classes that the athlete's windows show
     kappa : class means with κ in place of the trained head; 0 keeps the head
+    ridge : κ shrinks MiniRocket's ridge, and not the class means of its scores
+    held_back : all layers of a student are trained, held back by L2-SP, as in chapter 9
+    guarded : only whom the unmoved model misreads is fitted
     personal : fitted to the athlete: by windows (κ), or by two measured heart rates
     shift : added to the job's seed
     """
@@ -65,14 +83,23 @@ class Arm:
     model: str
     masked: bool = False
     kappa: float = 0.0
+    ridge: bool = False
+    held_back: bool = False
+    guarded: bool = False
     personal: bool = False
     shift: int = 0
+    width: int = 0
 
     @property
     def adaptation(self) -> Adaptation:
-        """Of a student, by windows."""
+        """Of a student or MiniRocket, by windows."""
+        if self.held_back:
+            ((rate, strength),) = HELD_BACK
+            how = replace(TRAIN["l2_sp"], rate=rate, l2_sp_strength=strength)
+            return replace(how, guarded=self.guarded)
         if self.kappa:
-            return Adaptation("shrink", kappa=self.kappa, masked=True)
+            method = "head" if self.ridge else "shrink"
+            return Adaptation(method, kappa=self.kappa, masked=True, guarded=self.guarded)
         return Adaptation("population", masked=self.masked)
 
 
@@ -80,7 +107,9 @@ ARMS = {
     "majority": Arm("majority"),
     "forest": Arm("forest"),
     "minirocket": Arm("minirocket"),
+    "minirocket_masked": Arm("minirocket", masked=True),
     "minirocket_personal": Arm("minirocket", kappa=KAPPA, personal=True),
+    "minirocket_ridge": Arm("minirocket", kappa=RIDGE_KAPPA, ridge=True, personal=True),
     "teacher": Arm("teacher"),
     "none": Arm("plain"),
     "none_again": Arm("plain", shift=50),
@@ -91,12 +120,20 @@ ARMS = {
     "only_personal": Arm("plain", kappa=KAPPA, personal=True),
     "self": Arm("self", kappa=KAPPA, personal=True),
     "whole": Arm("taught", kappa=KAPPA, personal=True),
+    "guarded": Arm("taught", kappa=KAPPA, guarded=True, personal=True),
+    "plain_guarded": Arm("plain", kappa=KAPPA, guarded=True, personal=True),
+    "rocket": Arm("rocket"),
+    "rocket_guarded": Arm("rocket", kappa=KAPPA, guarded=True, personal=True),
+    "rocket_layers": Arm("rocket", True, held_back=True, guarded=True, personal=True),
+    "rocket_wide": Arm("rocket", kappa=KAPPA, guarded=True, personal=True, width=WIDE),
 }
 TITLES = {
     "majority": "most frequent class",
     "forest": "random forest",
     "minirocket": "MiniRocket",
-    "minirocket_personal": "MiniRocket, personal",
+    "minirocket_masked": "MiniRocket, knows which classes",
+    "minirocket_personal": "MiniRocket, shrunken class means",
+    "minirocket_ridge": "MiniRocket, shrunken ridge",
     "teacher": "the teacher",
     "none": "small student alone",
     "none_again": "the same, another seed",
@@ -107,6 +144,12 @@ TITLES = {
     "only_personal": "+ personal",
     "self": "+ equal teacher, personal",
     "whole": "everything: + teacher, personal",
+    "guarded": "everything, guarded",
+    "plain_guarded": "+ personal, guarded",
+    "rocket": "+ MiniRocket as teacher",
+    "rocket_guarded": "+ MiniRocket as teacher, personal, guarded",
+    "rocket_layers": "the same, all layers held back",
+    "rocket_wide": "the same, by class means, twice as wide",
 }
 # What the study asks: an arm, and the one that it is held against.
 QUESTIONS = {
@@ -119,7 +162,13 @@ QUESTIONS = {
     "beyond_mask": ("whole", "taught_masked"),
     "own_windows": ("whole", "means"),
     "large_teacher": ("whole", "self"),
+    "guard": ("guarded", "none"),
+    "rocket_teaches": ("rocket", "none"),
+    "better_teacher": ("rocket_guarded", "guarded"),
     "rival": ("whole", "minirocket_personal"),
+    "rival_ridge": ("guarded", "minirocket_ridge"),
+    "wrist": ("rocket_layers", "minirocket_ridge"),
+    "wide_wrist": ("rocket_wide", "minirocket_ridge"),
 }
 
 
@@ -139,8 +188,8 @@ def score(
     room = Room.make(data, split, seed, options)
     rows = []
     for name, arm in arms.items():
-        by_windows = arm.masked or arm.kappa
-        if data.measured is not None and by_windows and not arm.personal:
+        by_windows = arm.ridge or arm.guarded or ((arm.masked or arm.kappa) and not arm.personal)
+        if data.measured is not None and by_windows:
             continue
         said = room.said(arm)
         if len(said):
@@ -177,16 +226,15 @@ class Room:
         if arm.model in ("majority", "forest"):
             predicted = self.rival(arm.model)(self.fold.windows.take(rows))
         elif arm.model == "minirocket":
-            predicted = self.minirocket(arm)
+            return self.minirocket(arm)
         elif self.measured is None and (arm.masked or arm.kappa):
-            student = self.network(arm.model, arm.shift, self.fold)[0].model
-            known = self.once(("means", arm.model), lambda: self.population(student))
-            models = adapted(student, self.shots, self.k, arm.adaptation, known)
-            return shot_answers(models, self.shots, self.k)
+            student = self.network(arm.model, arm.shift, self.fold, arm.width)[0].model
+            known = self.once(("means", arm.model, arm.width), lambda: self.population(student))
+            return student_says(student, self.shots, known)(self.k, arm.adaptation)
         else:
             fold = self.measured if self.measured is not None and arm.personal else self.fold
             signs = fold.signs if arm.model == "teacher" else None
-            nets = self.network(arm.model, arm.shift, fold)
+            nets = self.network(arm.model, arm.shift, fold, arm.width)
             predicted = answers(fold, predict(nets, fold.test, signs))[rows]
         return self.frame(rows, predicted)
 
@@ -214,19 +262,28 @@ class Room:
 
     # --- networks ---------------------------------------------------------------------------------
 
-    def network(self, kind: str, shift: int, fold: Fold) -> list:
+    def network(self, kind: str, shift: int, fold: Fold, width: int = 0) -> list:
         """The teacher's networks, or a student in a list, on one scale of heart rate."""
-        return self.once((kind, shift, id(fold)), lambda: self._train(kind, shift, fold))
+        key = (kind, shift, id(fold), width)
+        return self.once(key, lambda: self._train(kind, shift, fold, width or None))
 
-    def _train(self, kind: str, shift: int, fold: Fold) -> list:
+    def _train(self, kind: str, shift: int, fold: Fold, width: int | None) -> list:
         seed, config, labelled = self.seed + shift, self.config, self.labelled
         if kind == "teacher":
             return train_teacher(fold, seed, config, labelled)
         if kind == "plain":
-            return [train_student(fold, seed, config, Hard(), None, labelled)]
-        told = self.network("teacher" if kind == "taught" else "plain", 0, fold)
-        soft = predict(told, fold.train, fold.signs)
-        return [train_student(fold, seed, config, Soft(ALPHA, TAU), soft, labelled, True)]
+            return [train_student(fold, seed, config, Hard(), None, labelled, width=width)]
+        soft, loss = self.soft(kind, fold), Soft(ALPHA, TAU)
+        return [train_student(fold, seed, config, loss, soft, labelled, True, width)]
+
+    def soft(self, kind: str, fold: Fold) -> torch.Tensor:
+        """What the teacher of a student answers, for all training windows, (N, K)."""
+        if kind != "rocket":
+            told = self.network("teacher" if kind == "taught" else "plain", 0, fold)
+            return predict(told, fold.train, fold.signs)
+        task = self.data.measured if fold is self.measured else self.data.task
+        seen = Convolved(task, self.split)
+        return ridge_answers(fold, seen.features, seen.rows(self.labelled))[0].train
 
     def population(self, student):
         """Class means of the labelled athletes."""
@@ -236,54 +293,84 @@ class Room:
 
     # --- rivals -----------------------------------------------------------------------------------
 
-    def parts(self, task) -> tuple[Windows, Windows, Windows]:
-        """Labelled training windows, validation windows and test windows of a task."""
-        windows = task.windows
-        train, validation, test = (
-            windows.take(self.split.rows(windows.athlete, part))
-            for part in ("train", "validation", "test")
-        )
-        return train.take(np.isin(train.athlete.astype(str), self.labelled)), validation, test
+    def part(self, task, name: str) -> Windows:
+        """Windows of the training, validation or test athletes."""
+        return task.windows.take(self.split.rows(task.windows.athlete, name))
+
+    def is_labelled(self, windows: Windows) -> np.ndarray:
+        """Whether an athlete's labels are known, (N,) bool."""
+        return np.isin(windows.athlete.astype(str), self.labelled)
 
     def rival(self, name: str):
         """A baseline that learns from the labelled athletes alone."""
-        train, validation, _ = self.parts(self.data.task)
+        train, validation = (self.part(self.data.task, part) for part in ("train", "validation"))
+        train = train.take(self.is_labelled(train))
         return self.once(name, lambda: fit_window_baseline(name, train, validation, self.seed))
 
-    def minirocket(self, arm: Arm) -> np.ndarray:
-        """Answers of MiniRocket in each symmetry; personal by the same means as the student."""
-        by_heart_rate = self.measured is not None
-        task = self.data.measured if by_heart_rate and arm.personal else self.data.task
-        key = ("minirocket", id(task))
-        train, test, owners = self.once(key, lambda: self._minirocket(task))
-        if by_heart_rate or not arm.personal:
-            return test[self.rows].argmax(1)
-        rows, owner = self.shots.test(self.k)
-        y = torch.as_tensor(owners["y"])
-        known = class_means(train, y, owners["athlete"], train.shape[1])
-        support = _of_support(self.shots, self.k)
-        given = torch.where((support >= 0)[..., None], test[support.clamp(min=0)], 0)
-        shown = torch.where(support >= 0, torch.as_tensor(self.shots.y)[support.clamp(min=0)], -1)
-        weight, bias = shrunken_heads(given, shown, known, arm.kappa)
-        logits = (weight[owner] @ test[rows][..., None])[..., 0] + bias[owner]
-        seen = torch.stack([(shown == c).any(1) for c in range(train.shape[1])], 1)
-        return logits.masked_fill(~seen[owner], -torch.inf).argmax(1).numpy()
+    def minirocket(self, arm: Arm) -> pd.DataFrame:
+        """What MiniRocket in each symmetry answers; personal by the same means as the student."""
+        if self.measured is None:
+            return self.once("minirocket", self._ridge)(self.k, arm.adaptation)
+        task = self.data.measured if arm.personal else self.data.task
+        return self.frame(self.rows, self.symmetric(task)(self.part(task, "test")).argmax(1))
 
-    def _minirocket(self, task):
-        train, validation, test = self.parts(task)
-        scores = fit_symmetric_scores(train, validation, task.signs)
-        own = {"y": train.y, "athlete": train.athlete.astype(str)}
-        return torch.as_tensor(scores(train)), torch.as_tensor(scores(test)), own
+    def symmetric(self, task):
+        """MiniRocket of the labelled athletes."""
+        train, validation = (self.part(task, name) for name in ("train", "validation"))
+        known = self.is_labelled(train)
+        return fit_symmetric_scores(train, validation, task.signs, known=known)
+
+    def _ridge(self) -> Says:
+        task = self.data.task
+        model, train = self.symmetric(task), self.part(task, "train")
+        known = fit_score_means(model, train.take(self.is_labelled(train)))
+        return ridge_says(model, known, self.part(task, "test"), self.shots)
 
 
-def _of_support(shots: Shots, k: int) -> torch.Tensor:
-    """Rows of each athlete's calibration windows, (A, M), -1 where there is none."""
-    given = shots.shot.support(k)
-    each = [np.flatnonzero(given & (shots.athlete == a)) for a in shots.shot.athletes(k)]
-    out = torch.full((len(each), max(map(len, each))), -1)
-    for i, rows in enumerate(each):
-        out[i, : len(rows)] = torch.as_tensor(rows)
-    return out
+def keep(options: Options, scores: pd.DataFrame, folder: str) -> Card:
+    """Write the distilled student of the first job, and its card, into a folder.
+
+    With ``test_dir`` that is the one of all athletes but those who validate and test.
+
+    Parameters
+    ----------
+    options, scores : of a study that was run, which gives the card its scores
+    folder : of the run
+
+    Raises
+    ------
+    UserError without a folder, or for accepted results, which hold scores alone
+    """
+    if options.profile == "accepted" or not folder:
+        raise UserError(
+            "keep = true: a student is kept by a run that trains one: "
+            "sportsml run 10_pipeline_lab -p profile quick -p keep true"
+        )
+    data, split, job = first_job(STUDY, options)
+    room = Room.make(data, split, job.seed, options)
+    windows, sensors = data.task.windows, room.fold.sensors
+    read = (room.fold.train.X != 0).any(2).any(0).tolist()
+    student = room.network("taught", 0, room.fold)[0].model
+    own = scores[(scores["partition"] == job.partition) & (scores["fold"] == job.fold)]
+    means = own[own["metric"] == "macro_f1"].groupby("arm")["value"].mean()
+    card = Card(
+        channels=windows.channels,
+        rate_hz=windows.rate_hz,
+        samples=windows.X.shape[2],
+        mean=tuple(sensors.mean.tolist()),
+        factor=tuple(f if r else None for f, r in zip(sensors.factor.tolist(), read, strict=True)),
+        classes=windows.classes,
+        width=student.stem.out_channels,
+        kernel=student.kernel,
+        stride=student.stride,
+        dataset=options.name,
+        athletes=len(split.train),
+        labelled=len(room.labelled),
+        seed=job.seed,
+        scores={f"macro_f1, {TITLES[a]}": float(means[a]) for a in KEPT if a in means},
+    )
+    keep_student(student, card, folder)
+    return card
 
 
 def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Comparison]:
@@ -310,7 +397,8 @@ STUDY = Study(
     reference="none",
     metric="macro_f1",
     datasets=("swimming", "actes", "simulated"),
-    quick=("majority", "teacher", "none", "none_again", "masked", "only_distilled",
+    quick=("majority", "teacher", "none", "none_again", "masked", "only_distilled", "guarded",
            "taught_masked", "means", "only_personal", "self", "whole"),
     cheap=("majority", "none"),
+    tested=tested,
 )  # fmt: skip

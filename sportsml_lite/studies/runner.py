@@ -56,13 +56,23 @@ class Options:
 
     @property
     def own(self) -> bool:
-        """Whether the data come from a folder that the reader names."""
+        """Whether data come from a folder that the reader names."""
+        return bool(self.test_dir) or self._named
+
+    @property
+    def _named(self) -> bool:
+        """Whether the data set itself does."""
         return bool(self.data_dir) or self.dataset not in (*fetch.ORIGINS, *fetch.SIMULATED)
 
     @property
     def name(self) -> str:
         """The data set as a Scores table and a page name it: the reader's by its folder."""
-        return folder_name(self.data_dir or self.dataset) if self.own else self.dataset
+        return folder_name(self.data_dir or self.dataset) if self._named else self.dataset
+
+    @property
+    def test_dir(self) -> str:
+        """Folder of the athletes who test, where they are not folds of the others; or empty."""
+        return str(self.settings.get("test_dir", ""))
 
     @property
     def window(self) -> dict[str, float]:
@@ -84,6 +94,8 @@ class Study:
     cheap : arms that ``sportsml results verify`` redoes; tolerance : of their mean, in the
         metric's unit, between computers
     partitions : divisions into folds of a full run
+    tested : the data, a split, options → how many athletes are tested; a quick run takes the fold
+        with the most of them, or, without it, the first
     """
 
     name: str
@@ -100,6 +112,7 @@ class Study:
     cheap: tuple[str, ...]
     tolerance: float = 0.02
     partitions: int = PROTOCOL.partitions
+    tested: Callable[..., int] | None = None
 
     def __post_init__(self):
         named = {self.reference, *self.quick, *self.cheap, *self.titles}
@@ -208,7 +221,14 @@ def run(
             left = spent / max(1, done - (len(plan) - len(todo))) * (len(plan) - done)
             progress(f"{study.name} {options.name}: {done} of {len(plan)} jobs, {left:.0f} s left")
     parts = [_read(path) for path in stored.values()]
-    scores = pd.concat([rows for rows, _ in parts], ignore_index=True)
+    found = [rows for rows, _ in parts if len(rows)]
+    if not found:
+        raise UserError(
+            f"{options.name}: no athlete could be tested: each must have enough windows of every "
+            "class, the first ones to calibrate and later ones to test; give longer recordings or "
+            "more athletes, or a smaller k where the page has one"
+        )
+    scores = pd.concat(found, ignore_index=True)
     return Result(study.name, options, scores, inputs, sum(seconds for _, seconds in parts))
 
 
@@ -227,17 +247,18 @@ def depends_on(study: Study, options: Options) -> dict[str, dict[str, str]]:
     folder = None
     if options.data_dir or not options.simulated:
         folder = fetch.locate(options.dataset, options.data_dir)
-    data = fetch.fingerprint(folder) if folder else "none"
-    return {"code": reached.code, "libraries": reached.libraries, "data": {"data": data}}
+    data = {"data": fetch.fingerprint(folder) if folder else "none"}
+    if options.test_dir:
+        data["test"] = fetch.fingerprint(Path(options.test_dir).expanduser())
+    return {"code": reached.code, "libraries": reached.libraries, "data": data}
 
 
 def _other_loaders(options: Options) -> set[str]:
     """Modules that read other data sets: they are named in what a study reaches, and never run."""
     loaders = {**public.LOADERS, "": public.load_tables}
     mine = options.dataset if options.dataset in public.LOADERS else ""
-    return {
-        loader.__module__ for name, loader in loaders.items() if options.simulated or name != mine
-    }
+    read = set() if options.simulated and not options.test_dir else {mine}
+    return {loader.__module__ for name, loader in loaders.items() if name not in read}
 
 
 def run_job(
@@ -252,6 +273,8 @@ def run_job(
     split = study.splits(data, job.partition)[job.fold]
     rows = study.score(data, split, job.seed, dict(arms), options)
     taken = time.perf_counter() - begun
+    if not len(rows):  # nobody could be tested
+        return rows, taken
     keys = {"study": study.name, "dataset": options.name}
     rows = rows.assign(**keys, **asdict(job), athlete=rows["athlete"].astype(str))
     rows["n"] = rows["n"].astype(float)
@@ -262,6 +285,13 @@ def run_job(
     return schema.validate(rows, "scores", where), taken
 
 
+def first_job(study: Study, options: Options) -> tuple[object, Split, Job]:
+    """The study's data, and the split and numbers of its first job."""
+    job = next(_jobs(study, options))
+    data = _load(study, options)
+    return data, study.splits(data, job.partition)[job.fold], job
+
+
 # --- jobs ----------------------------------------------------------------------------------------
 
 
@@ -270,9 +300,18 @@ def _jobs(study: Study, options: Options) -> Iterator[Job]:
     data = _load(study, options)
     for partition in range(study.partitions if options.full else 1):
         splits = study.splits(data, partition)
-        for fold in range(len(splits) if options.full else 1):
+        for fold in (
+            range(len(splits)) if options.full else [_fullest(study, data, splits, options)]
+        ):
             # A seed of its own, so that no luck is shared between two jobs.
             yield Job(partition, fold, options.seed + 100 * partition + fold)
+
+
+def _fullest(study: Study, data, splits: list[Split], options: Options) -> int:
+    """The fold of a quick run: the first of those that test most athletes."""
+    if study.tested is None:
+        return 0
+    return max(range(len(splits)), key=lambda fold: study.tested(data, splits[fold], options))
 
 
 _LOADED: dict[str, object] = {}  # data of the last study and options, read once a process
@@ -333,6 +372,7 @@ def _read(path: Path) -> tuple[pd.DataFrame, float] | None:
         return None
     try:
         rows = pd.read_parquet(path)
-        return rows.drop(columns="_seconds"), float(rows["_seconds"].iloc[0])
+        seconds = float(rows["_seconds"].iloc[0]) if len(rows) else 0.0
+        return rows.drop(columns="_seconds"), seconds
     except Exception:  # a cut-off or foreign file makes pyarrow raise anything: do the job again
         return None

@@ -1,9 +1,10 @@
 """Chapter 9: how much better does a student become for one athlete, from a few of their windows?
 
-The student is the distilled one of chapter 8. An athlete gives the earliest k windows of each class
-that they perform; after a gap, their later windows test, the same ones for every k. What a method
-may be set to is tried on the fold's **own validation athletes** with the fold's own student, and
-on nobody else: the athletes who test a fold have no part in what was trained or chosen for it.
+The student is the distilled one of chapter 8; MiniRocket, which fits no watch, gets what it gets.
+An athlete gives the earliest k windows of each class that they perform; after a gap, their later
+windows test, the same ones for every k. What a method may be set to is tried on the fold's **own
+validation athletes** with the fold's own model, and on nobody else: the athletes who test a fold
+have no part in what was trained or chosen for it.
 
 ``…_random`` is another exam: one window of each class drawn by lot, and *all* others test, also
 those that overlap it. In a ramp test the classes come one after the other, so the earliest windows
@@ -19,10 +20,20 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from sportsml_lite.baselines.personal import fit_score_means, ridge_says
+from sportsml_lite.baselines.windows import fit_symmetric_scores
+from sportsml_lite.collect import fetch
 from sportsml_lite.evaluate import Comparison, by_athlete, compare, gains
 from sportsml_lite.losses import Soft
-from sportsml_lite.prepare.tasks import Task, load_task
-from sportsml_lite.protocol import FewShot, Split
+from sportsml_lite.prepare.tasks import Task, joined, load_task
+from sportsml_lite.protocol import (
+    PARTS,
+    PROTOCOL,
+    FewShot,
+    Split,
+    few_shot_windows,
+    hold_out,
+)
 from sportsml_lite.studies.runner import Options, Study
 from sportsml_lite.training.folds import Fold, folds_of, make_fold
 from sportsml_lite.training.networks import (
@@ -36,10 +47,12 @@ from sportsml_lite.training.networks import (
 from sportsml_lite.transfer import (
     NO_OWN_DATA,
     Adaptation,
+    Says,
     Shots,
     adapted,
     choose,
     fit_population,
+    student_says,
     take_shots,
     trials,
 )
@@ -56,6 +69,7 @@ HELD_BACK = ((1e-3, 10.0),)
 ATHLETES = {"full": (200, 4), "quick": (60, 2)}  # simulated: how many, and sessions of each
 COUNTED = 5  # the k whose confusion counts are kept
 STILL = Adaptation("population")
+COLUMNS = ["arm", "athlete", "metric", "value", "n", "k"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,7 @@ class Arm:
         validation athletes choose; empty: nothing is chosen
     ks : windows a class; random : the kinder exam; reserve : measured heart rates
     counts : keep confusion counts; shift : added to the student's seed
+    minirocket : of MiniRocket, in place of the student
     """
 
     adaptation: Adaptation = STILL
@@ -75,13 +90,14 @@ class Arm:
     reserve: bool = False
     counts: bool = False
     shift: int = 0
+    minirocket: bool = False
 
     @property
     def grid(self) -> list[Adaptation]:
         """Settings to try, the most careful first."""
         if not self.tried:
             return [self.adaptation]
-        if self.adaptation.method == "shrink":
+        if self.minirocket or self.adaptation.method == "shrink":
             return [replace(self.adaptation, kappa=kappa) for kappa in self.tried]
         return [
             replace(self.adaptation, rate=rate, l2_sp_strength=strength)
@@ -91,6 +107,7 @@ class Arm:
 
 MASKED = replace(STILL, masked=True)
 SHRINK = Adaptation("shrink", masked=True)
+RIDGE = Adaptation("head", masked=True)  # of MiniRocket
 TRAIN = {
     name: Adaptation(name, STEPS, l2_sp_strength=float(name == "l2_sp"), masked=True)
     for name in ("head", "lp_ft", "l2_sp", "gradual", "all", "scratch")
@@ -100,14 +117,20 @@ ARMS = {
     "population_again": Arm(shift=50),
     "masked": Arm(MASKED, counts=True),
     "means": Arm(replace(SHRINK, kappa=NO_OWN_DATA)),
-    "shrink": Arm(SHRINK, KAPPAS, counts=True),
-    "guarded": Arm(replace(SHRINK, guarded=True), KAPPAS),
+    "shrink": Arm(SHRINK, KAPPAS),
+    "guarded": Arm(replace(SHRINK, guarded=True), KAPPAS, counts=True),
     "head": Arm(TRAIN["head"], HEAD),
     "lp_ft": Arm(TRAIN["lp_ft"], LAYERS, FEW_KS),
     "l2_sp": Arm(TRAIN["l2_sp"], HELD_BACK, FEW_KS),
+    "l2_sp_guarded": Arm(replace(TRAIN["l2_sp"], guarded=True), HELD_BACK, FEW_KS),
     "gradual": Arm(TRAIN["gradual"], LAYERS, FEW_KS),
     "all": Arm(TRAIN["all"], LAYERS, FEW_KS),
     "scratch": Arm(TRAIN["scratch"], ((1e-2, 0.0),), FEW_KS),
+    "minirocket": Arm(minirocket=True),
+    "minirocket_masked": Arm(MASKED, minirocket=True),
+    "minirocket_shrink": Arm(SHRINK, KAPPAS, minirocket=True),
+    "minirocket_ridge": Arm(RIDGE, KAPPAS, minirocket=True),
+    "minirocket_guarded": Arm(replace(RIDGE, guarded=True), KAPPAS, minirocket=True),
     "population_random": Arm(ks=(1,), random=True),
     "head_random": Arm(replace(TRAIN["head"], masked=False), HEAD, (1,), random=True),
     "head_earliest": Arm(replace(TRAIN["head"], masked=False), HEAD, (1,)),
@@ -123,9 +146,15 @@ TITLES = {
     "head": "head",
     "lp_ft": "head, then all (LP-FT)",
     "l2_sp": "all, held back (L2-SP)",
+    "l2_sp_guarded": "all, held back, guarded",
     "gradual": "gradual unfreezing",
     "all": "all layers",
     "scratch": "from random weights",
+    "minirocket": "MiniRocket",
+    "minirocket_masked": "MiniRocket, knows which classes",
+    "minirocket_shrink": "MiniRocket, shrunken class means",
+    "minirocket_ridge": "MiniRocket, shrunken ridge",
+    "minirocket_guarded": "MiniRocket, shrunken ridge, guarded",
     "population_random": "random exam: the same student",
     "head_random": "random exam: head, unmasked",
     "head_earliest": "earliest windows: head, unmasked",
@@ -135,10 +164,16 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Data:
-    """A data set's windows; measured : the same with heart rate in parts of the own reserve."""
+    """A data set's windows.
+
+    measured : the same with heart rate in parts of the own reserve, or None
+    apart : athletes of another folder, who are tested by models of all the others; empty where the
+        athletes are folded
+    """
 
     task: Task
     measured: Task | None
+    apart: tuple[str, ...] = ()
 
 
 def load(options: Options) -> Data:
@@ -148,7 +183,21 @@ def load(options: Options) -> Data:
     ------
     UserError as :func:`sportsml_lite.prepare.tasks.load_task` does
     """
-    return Data(load_windows(options), load_windows(options, "reserve") if ramp(options) else None)
+    kinds = ("age", "reserve") if ramp(options) else ("age",)
+    tasks = [load_windows(options, kind) for kind in kinds]
+    apart = ()
+    if options.test_dir:
+        others = [load_windows(_tested(options), kind) for kind in kinds]
+        tasks = [joined(*pair) for pair in zip(tasks, others, strict=True)]
+        apart = tuple(sorted(set(others[0].windows.athlete.astype(str))))
+    return Data(tasks[0], tasks[1] if len(tasks) > 1 else None, apart)
+
+
+def _tested(options: Options) -> Options:
+    """The same for the athletes of ``test_dir``, in the form of ``dataset`` or as own tables."""
+    if options.dataset in (*fetch.ORIGINS, *fetch.SIMULATED):
+        return replace(options, data_dir=options.test_dir)
+    return replace(options, dataset=options.test_dir)
 
 
 def load_windows(options: Options, heart_rate: str = "age") -> Task:
@@ -166,8 +215,20 @@ def ramp(options: Options) -> bool:
 
 
 def splits(data: Data, partition: int) -> list[Split]:
-    """The folds of every chapter."""
+    """The folds of every chapter; or the athletes of another folder, tested once a partition."""
+    if data.apart:
+        return [hold_out(data.task.windows.athlete, data.apart, PROTOCOL.split_seed + partition)]
     return folds_of(data.task, partition)
+
+
+def tested(data: Data, split: Split, options: Options) -> int:
+    """How many test athletes can give k windows a class, or as many as a short run needs."""
+    windows = data.task.windows
+    if data.measured is not None:
+        return len(split.test)
+    shot = few_shot_windows(windows.take(split.rows(windows.athlete, "test")))
+    k = int(options.settings.get("k", COUNTED))
+    return len(np.unique(shot.athlete[shot.max_k >= k]))
 
 
 def score(
@@ -190,9 +251,9 @@ def score(
         rows = _by_heart_rate(fold, make_fold(data.measured, split), seed, config, arms)
     else:
         windows = data.task.windows
-        validation = windows.take(split.rows(windows.athlete, "validation"))
-        rows = _by_windows(fold, take_shots(fold.validation, validation), seed, config, arms)
-    return pd.concat(rows, ignore_index=True)
+        parts = [windows.take(split.rows(windows.athlete, part)) for part in PARTS]
+        rows = _by_windows(fold, parts, data.task.signs, seed, config, arms)
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
 
 def distilled(fold: Fold, seed: int, config: ModelConfig, shift: int = 0):
@@ -205,7 +266,7 @@ def _by_heart_rate(fold, measured, seed, config, arms) -> list[pd.DataFrame]:
     """Arms that need no windows of the athlete; all test windows count."""
     rows = []
     for name, arm in arms.items():
-        if arm.adaptation == STILL and not arm.random:
+        if arm.adaptation == STILL and not (arm.random or arm.minirocket):
             room = measured if arm.reserve else fold
             outputs = predict([distilled(room, seed, config, arm.shift)], room.test)
             said = pd.DataFrame(
@@ -219,20 +280,24 @@ def _by_heart_rate(fold, measured, seed, config, arms) -> list[pd.DataFrame]:
     return rows
 
 
-def _by_windows(fold, validation: Shots, seed, config, arms) -> list[pd.DataFrame]:
-    """Arms with windows of the athlete, at every k that somebody can give."""
-    exams = {False: take_shots(fold.test, fold.windows)}
-    exams[True] = drawn_by_lot(exams[False], seed)
+def _by_windows(fold, parts, signs, seed, config, arms) -> list[pd.DataFrame]:
+    """Arms with windows of the athlete, at every k that somebody can give.
+
+    parts : windows of the training, validation and test athletes
+    """
+    validation, test = take_shots(fold.validation, parts[1]), take_shots(fold.test, parts[2])
+    exams = {False: test, True: drawn_by_lot(test, seed)}
     students, rows = {}, []
     for name, arm in arms.items():
-        if arm.reserve:
+        if arm.reserve or arm.minirocket:
             continue
         if arm.shift not in students:
             student = distilled(fold, seed, config, arm.shift).model
             known = fit_population(student, fold.train, fold.train_athlete)
             students[arm.shift] = student, known
         student, known = students[arm.shift]
-        how, shots = setting(arm, student, validation, known), exams[arm.random]
+        how = setting(arm, student_says(student, validation, known), validation)
+        shots = exams[arm.random]
         for k in shots.feasible_ks(arm.ks):
             models = adapted(student, shots, k, how, known)
             said = shot_answers(models, shots, k)
@@ -240,18 +305,36 @@ def _by_windows(fold, validation: Shots, seed, config, arms) -> list[pd.DataFram
             if arm.counts and k == COUNTED:
                 found.append(confusion(said, fold.classes))
             rows.append(pd.concat(found).assign(arm=name, k=float(k)))
+    return rows + _by_minirocket(parts, signs, (validation, test), arms)
+
+
+def _by_minirocket(parts, signs, shots, arms) -> list[pd.DataFrame]:
+    """Arms of MiniRocket, which is fitted once."""
+    arms = {name: arm for name, arm in arms.items() if arm.minirocket}
+    if not arms:
+        return []
+    model = fit_symmetric_scores(*parts[:2], signs)
+    known = fit_score_means(model, parts[0])
+    validation, test = (
+        ridge_says(model, known, *part) for part in zip(parts[1:], shots, strict=True)
+    )
+    rows = []
+    for name, arm in arms.items():
+        how = setting(arm, validation, shots[0])
+        for k in shots[1].feasible_ks(arm.ks):
+            rows.append(judged(test(k, how)).assign(arm=name, k=float(k)))
     return rows
 
 
-def setting(arm: Arm, student, validation: Shots, population) -> Adaptation:
+def setting(arm: Arm, says: Says, validation: Shots) -> Adaptation:
     """The arm's setting with the highest mean gain on validation athletes, over k = 1 and 5.
 
-    validation : windows of the fold's validation athletes, of nobody else
+    says, validation : of the fold's validation athletes, and of nobody else
     """
     if len(arm.grid) == 1:
         return arm.grid[0]
     tried = [replace(each, masked=True) for each in arm.grid]
-    gains = trials([(student, validation, population)], tried, FEW_KS)
+    gains = trials(says, tried, validation.feasible_ks(FEW_KS))
     return arm.grid[tried.index(choose(tried, gains))]
 
 
@@ -299,8 +382,13 @@ def confusion(said: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
 # What the study asks at each of FEW_KS: an arm, and the one that it is held against.
 QUESTIONS = (
     ("masked", "population"),
-    *((arm, "masked") for arm in ("means", "shrink", "guarded", *TRAIN)),
+    *((arm, "masked") for arm in ("means", "shrink", "guarded", *TRAIN, "l2_sp_guarded")),
     ("shrink", "means"),
+    *(
+        (arm, "minirocket")
+        for arm in ("minirocket_shrink", "minirocket_ridge", "minirocket_guarded")
+    ),
+    ("guarded", "minirocket_guarded"),
 )
 # The same head in three exams, at k = 1, in accuracy.
 EXAMS = {
@@ -316,11 +404,11 @@ def at(scores: pd.DataFrame, k: float) -> pd.DataFrame:
 
 
 def most_helped(scores: pd.DataFrame) -> str:
-    """The athlete who gains most by shrinking, whom a page shows: named by a rule, not by eye.
+    """The athlete who gains most by the recipe, whom a page shows: named by a rule, not by eye.
 
     scores : of this study and one data set
     """
-    return gains(at(scores, COUNTED), "shrink", "population").idxmax()
+    return gains(at(scores, COUNTED), "guarded", "population").idxmax()
 
 
 def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple, Comparison]:
@@ -359,4 +447,5 @@ STUDY = Study(
     quick=("population", "population_again", "masked", "means", "shrink", "guarded", "head",
            "population_random", "head_random", "head_earliest", "reserve"),
     cheap=("population", "masked"),
+    tested=tested,
 )  # fmt: skip

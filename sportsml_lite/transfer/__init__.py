@@ -8,11 +8,13 @@ is better left alone, ``shots`` examines it on athletes never seen.
 from sportsml_lite.transfer.many import personalise_many
 from sportsml_lite.transfer.one import personalise_one
 from sportsml_lite.transfer.shots import (
+    Says,
     Shots,
     adapted,
     answers,
     choose,
     scored,
+    student_says,
     take_shots,
     trials,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "Adaptation",
     "Personal",
     "Population",
+    "Says",
     "Shots",
     "Support",
     "adapted",
@@ -51,6 +54,7 @@ __all__ = [
     "phases",
     "scored",
     "shrunken_heads",
+    "student_says",
     "take_shots",
     "trials",
 ]

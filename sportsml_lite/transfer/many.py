@@ -7,17 +7,15 @@ a limit on the length of the common gradient, would couple them.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch.func import functional_call, grad, vmap
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
 from sportsml_lite.training.data import Sequences
-from sportsml_lite.transfer.guard import gains
+from sportsml_lite.transfer.guard import misread
 from sportsml_lite.transfer.one import start_of
-from sportsml_lite.transfer.shrink import NO_OWN_DATA, Population, shrink
+from sportsml_lite.transfer.shrink import Population, shrink
 from sportsml_lite.transfer.support import (
     Adaptation,
     Personal,
@@ -44,8 +42,9 @@ def personalise_many(
     """A model for each athlete of ``support``.
 
     Equal to a loop over :func:`~sportsml_lite.transfer.one.personalise_one` but for rounding
-    (1e-8 in float64). An athlete without windows, or whose windows show one class only, keeps the
-    population's weights; masked, the second is always given that one class.
+    (1e-8 in float64). An athlete without windows, or whose windows show one class only, or whom the
+    guard holds back, keeps the population's weights; masked, the second is always given that one
+    class.
 
     Parameters
     ----------
@@ -62,7 +61,10 @@ def personalise_many(
     """
     check_fit(student, support)
     start = unmoved(student, support, adaptation.masked)
-    able = torch.nonzero(support.seen(student.head.out_features).sum(1) >= 2)[:, 0]
+    able = support.seen(student.head.out_features).sum(1) >= 2
+    if adaptation.guarded:
+        able &= misread(student, support)
+    able = torch.nonzero(able)[:, 0]
     if adaptation.method == "population" or not len(able):
         return start
     if adaptation.method == "shrink" and population is None:
@@ -83,28 +85,7 @@ def personalise_many(
         for name in names:
             moved[name][rows] = weights[name]
         adapted[rows] = True
-    if adaptation.guarded:
-        _apply_guard(student, support, adaptation, population, seed, memory_mb, moved, adapted)
     return Personal(student, moved, start.seen, adapted)
-
-
-def _apply_guard(student, support, adaptation, population, seed, memory_mb, moved, adapted):
-    """Give those whom the guard does not let go the population's weights back."""
-    plain = replace(adaptation, masked=False, guarded=False)
-    # Shrinking swaps the trained head for class means: judge what the athlete's windows add to it.
-    shrinks = adaptation.method == "shrink"
-    still = replace(plain, kappa=NO_OWN_DATA) if shrinks else Adaptation("population")
-
-    def make(how):
-        return lambda fewer: personalise_many(student, fewer, how, population, seed, memory_mb)
-
-    few = max(1, _chunk(student, support, moved, memory_mb) // student.head.out_features)
-    for rows in torch.arange(len(support)).split(few):
-        gain = gains(student, support.take(rows), make(still), make(plain))
-        back = rows[~(gain > 0)]  # NaN, where nobody can know, stays too
-        for name, value in moved.items():
-            value[back] = student.get_parameter(name).detach()
-        adapted[back] = False
 
 
 def _chunk(student: Student, support: Support, names, memory_mb: float) -> int:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
 from sportsml_lite.training.config import repeatable
+from sportsml_lite.transfer.guard import misread
 from sportsml_lite.transfer.support import Adaptation, Support, check_fit, phases
 
 
@@ -19,7 +20,7 @@ def personalise_one(
     """A copy of the student, trained on the windows of the first athlete of ``support``.
 
     What does not move keeps its bits. An athlete whose windows show fewer than two classes keeps
-    the population's model: there is nothing to tell apart.
+    the population's model: there is nothing to tell apart. So does one whom the guard holds back.
 
     Parameters
     ----------
@@ -34,17 +35,19 @@ def personalise_one(
 
     Raises
     ------
-    UserError if the method trains nothing, or the adaptation is guarded
+    UserError if the method trains nothing
     """
     check_fit(student, support)
-    if not phases(adaptation.method, student) or adaptation.guarded:
-        raise UserError(f"personalise_one: {adaptation.method!r} without steps, or with a guard; "
-                        "use personalise_many")  # fmt: skip
+    if not phases(adaptation.method, student):
+        raise UserError(
+            f"personalise_one: {adaptation.method!r} has no steps; use personalise_many"
+        )
     model = start_of(student, adaptation.method, seed)
     known = support.y[0] >= 0
     X, y = support.X[0, known], support.y[0, known]
     mask = None if support.mask is None else support.mask[0, known]
-    if len(y.unique()) < 2:
+    held = adaptation.guarded and not bool(misread(student, support)[0])
+    if held or len(y.unique()) < 2:
         return copy.deepcopy(student).eval()
     absent = ~support.seen(student.head.out_features)[0] & adaptation.masked
     names = phases(adaptation.method, student)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,8 @@ from sportsml_lite.transfer.support import (
     as_support,
     features_of,
 )
+
+Says = Callable[[int, Adaptation], pd.DataFrame]  # what models of k windows a class answer
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,14 @@ class Shots:
         """Those of the ``wanted`` k that some athlete can give."""
         return tuple(k for k in wanted if k <= self.shot.max_k.max())
 
-    def support(self, k: int) -> Support:
-        """The k earliest windows a class of the athletes who remain at k, sorted by name."""
+    def support_rows(self, k: int) -> list[np.ndarray]:
+        """Rows of the k earliest windows a class, of each athlete who remains at k, by name."""
         rows = self.shot.support(k)
-        each = [np.flatnonzero(rows & (self.athlete == a)) for a in self.shot.athletes(k)]
-        return as_support(self.part, each)
+        return [np.flatnonzero(rows & (self.athlete == a)) for a in self.shot.athletes(k)]
+
+    def support(self, k: int) -> Support:
+        """The windows of :meth:`support_rows`."""
+        return as_support(self.part, self.support_rows(k))
 
     def test(self, k: int) -> tuple[np.ndarray, torch.Tensor]:
         """Rows that test the athletes who remain at k, and the number of each row's athlete."""
@@ -101,37 +106,34 @@ def answers(personal: Personal, shots: Shots, k: int) -> pd.DataFrame:
     )
 
 
+def student_says(student: Student, shots: Shots, population: Population) -> Says:
+    """What a student answers, fitted to the athletes of ``shots``: see :func:`answers`."""
+    return lambda k, how: answers(adapted(student, shots, k, how, population), shots, k)
+
+
 def scored(said: pd.DataFrame) -> pd.DataFrame:
     """Accuracy and macro-F1 of each athlete, index athlete."""
     return by_athlete(said["y"], said["predicted"], said["athlete"], ["accuracy", "macro_f1"])
 
 
-def trials(
-    cases: Sequence[tuple[Student, Shots, Population]],
-    grid: Sequence[Adaptation],
-    ks: Sequence[int],
-) -> pd.DataFrame:
-    """Gain in macro-F1 of every setting over the unmoved student, on validation athletes.
+def trials(says: Says, grid: Sequence[Adaptation], ks: Sequence[int]) -> pd.DataFrame:
+    """Gain in macro-F1 of every setting over the unmoved model, on validation athletes.
 
     Parameters
     ----------
-    cases : a student, the validation athletes' windows, and the population's means; one a seed
+    says : answers of the validation athletes' models, e.g. from :func:`student_says`
     grid : settings to try
-    ks : numbers of windows a class, counted alike
+    ks : numbers of windows a class that somebody can give, counted alike
 
     Returns
     -------
-    (A, settings) DataFrame, index athlete: mean over cases and k; empty where nobody can give
-    the smallest k
+    (A, settings) DataFrame, index athlete: mean over k; empty where ``ks`` is
     """
     gains = []
-    for student, shots, population in cases:
-        for k in shots.feasible_ks(ks):
-            still = Adaptation("population", masked=True)
-            base = scored(answers(adapted(student, shots, k, still), shots, k))["macro_f1"]
-            models = [adapted(student, shots, k, each, population) for each in grid]
-            found = [scored(answers(m, shots, k))["macro_f1"] - base for m in models]
-            gains.append(pd.concat(found, axis=1, keys=range(len(grid))))
+    for k in ks:
+        base = scored(says(k, Adaptation("population", masked=True)))["macro_f1"]
+        found = [scored(says(k, each))["macro_f1"] - base for each in grid]
+        gains.append(pd.concat(found, axis=1, keys=range(len(grid))))
     if not gains:
         return pd.DataFrame(columns=range(len(grid)), dtype=float)
     return pd.concat(gains).groupby(level=0).mean()

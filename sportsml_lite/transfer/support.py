@@ -39,8 +39,7 @@ class Adaptation:
     l2_sp_strength : λ; ``'l2_sp'`` needs one above 0, the others may have one
     kappa : windows that the population's class means count as (``'shrink'``)
     masked : answer only with classes that the athlete's windows show
-    guarded : move an athlete only if models made without each class explain it better than the
-        population's do, see :mod:`~sportsml_lite.transfer.guard`
+    guarded : move only whom the unmoved model misreads, see :mod:`~sportsml_lite.transfer.guard`
     """
 
     method: str

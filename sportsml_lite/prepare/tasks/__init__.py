@@ -24,10 +24,10 @@ from sportsml_lite.intensity import DOMAINS
 from sportsml_lite.prepare.clean import regular
 from sportsml_lite.prepare.tasks.motion import MIRRORED, STROKES, motion_task
 from sportsml_lite.prepare.tasks.seconds import LABORATORY, seconds_task
-from sportsml_lite.prepare.tasks.task import Task, with_reasons
+from sportsml_lite.prepare.tasks.task import Task, joined, with_reasons
 from sportsml_lite.simulate import GENERATORS, simulate
 
-__all__ = ["DOMAINS", "LABORATORY", "MIRRORED", "STROKES", "Task", "drawn", "load_task"]
+__all__ = ["DOMAINS", "LABORATORY", "MIRRORED", "STROKES", "Task", "drawn", "joined", "load_task"]
 
 TARGETS = ("class", "heart_rate")
 HEART_RATES = ("age", "reserve")

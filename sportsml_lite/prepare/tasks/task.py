@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from sportsml_lite.collect.datasets.dataset import in_words, told, whose
+from sportsml_lite.errors import UserError
 from sportsml_lite.schema import Windows
 
 
@@ -46,6 +47,45 @@ class Task:
     def left_out(self) -> str:
         """``dropped`` in words."""
         return in_words(self.dropped)
+
+
+def joined(train: Task, test: Task) -> Task:
+    """Two data sets as one task, when their athletes, channels and classes fit.
+
+    Raises
+    ------
+    UserError naming an athlete who is in both, a channel that one lacks, a class that ``train``
+        lacks, or a length or rate that differs
+    """
+    own, other = train.windows, test.windows
+    both = sorted(set(map(str, own.athlete)) & set(map(str, other.athlete)))
+    if both:
+        raise UserError(
+            f"{test.name}: athlete {both[0]!r} is in {train.name}, too; who is trained on "
+            "cannot be tested: leave them out of one folder, or rename whoever is somebody else"
+        )
+    for what in ("channels", "rate_hz"):
+        if getattr(own, what) != getattr(other, what):
+            raise UserError(f"{test.name}: {what} {getattr(other, what)}, and {train.name} has "
+                            f"{getattr(own, what)}; give the same in both")  # fmt: skip
+    if own.X.shape[2] != other.X.shape[2]:
+        raise UserError(f"{test.name}: windows of {other.X.shape[2]} samples, and {train.name} has "
+                        f"{own.X.shape[2]}; set length_s")  # fmt: skip
+    new = [name for name in other.classes if name not in own.classes]
+    if new:
+        raise UserError(f"{test.name}: class {new[0]!r}, which {train.name} does not have (it has "
+                        f"{', '.join(own.classes)}); label both alike")  # fmt: skip
+    places = np.array([own.classes.index(name) for name in other.classes])
+    parts = {
+        name: np.concatenate([getattr(own, name), getattr(other, name)])
+        for name in ("X", "mask", "athlete", "recording", "t0_s")
+    }
+    # A recording's name is its own in its data set only.
+    parts["recording"][len(own) :] = [f"{test.name}/{name}" for name in other.recording]
+    windows = replace(own, **parts, y=np.concatenate([own.y, places[other.y]]))
+    athletes = pd.concat([train.athletes, test.athletes], ignore_index=True)
+    dropped = pd.concat([train.dropped, test.dropped], ignore_index=True)
+    return replace(train, windows=windows, laboratory=None, athletes=athletes, dropped=dropped)
 
 
 def finished(
