@@ -53,7 +53,7 @@ def at_once(student: Student, length: int) -> int:
 @torch.no_grad()
 def outputs(weights: Weights, seen: Seen) -> torch.Tensor:
     """Outputs (S, M, K) of each network for its own windows."""
-    return _forward(weights, seen)[0]
+    return _forward(weights, seen, keep=False)[0]
 
 
 @torch.no_grad()
@@ -83,7 +83,7 @@ def gradient(
     -------
     losses (S,), and the gradient of each parameter by its name
     """
-    logits, features, blocks = _forward(weights, seen)
+    logits, features, blocks = _forward(weights, seen, keep=True)
     losses, delta = slope(logits)
     found = {"head.weight": torch.bmm(delta.mT, features), "head.bias": delta.sum(1)}
     moving = set(weights if moving is None else moving)
@@ -101,16 +101,18 @@ def gradient(
     return losses, {n: found[n].reshape(weights[n].shape) for n in weights if n in moving}
 
 
-def _forward(weights, seen):
-    """Outputs, what the head sees, and what the blocks' gradients need."""
+def _forward(weights, seen, keep):
+    """Outputs, what the head sees, and what the blocks' gradients need, if it is to be kept."""
     stack, _, count, _ = seen.samples.shape
     first = weights["stem.weight"].flatten(2)
     x = torch.baddbmm(weights["stem.bias"][:, None], seen.samples.flatten(1, 2), first.mT).relu_()
     x = _hidden(x.view(stack, -1, count * first.shape[1]), seen.mask)
     blocks = []
     for i in range(len(Student.DILATIONS)):
-        blocks.append(_block(weights, i, x))
-        x = _hidden(x + blocks[-1].added, seen.mask)
+        block = _block(weights, i, x)
+        x = _hidden(x + block.added, seen.mask)
+        if keep:
+            blocks.append(block)
     mean = x.sum(1).view(stack, count, -1) / _steps(seen)
     features = torch.cat([mean, x[:, -1].view(stack, count, -1)], 2)
     logits = torch.baddbmm(weights["head.bias"][:, None], features, weights["head.weight"].mT)
@@ -157,9 +159,10 @@ def _block(weights, i, x) -> _Block:
     point, bias = point - point.mean(1, keepdim=True), bias - bias.mean(1, keepdim=True)
     width = point.shape[1]
     names = f"depth.{i}.bias", f"norms.{i}.scale", f"norms.{i}.shift"
-    own = *weights[f"depth.{i}.weight"].flatten(2).unbind(2), *(weights[n] for n in names)
+    own = [weights[f"depth.{i}.weight"].flatten(2).mT, *(weights[n][:, None] for n in names)]
     # Repeated for each window: products of long rows.
-    *taps, start, scale, shift = (v.repeat(1, x.shape[2] // width)[:, None] for v in own)
+    own = torch.cat(own, 1).repeat(1, 1, x.shape[2] // width)
+    *taps, start, scale, shift = own.split(1, 1)
     convolved = torch.addcmul(start, x, taps[-1])
     for tap, late in _late(taps, i, x):
         convolved[:, late:].addcmul_(x[:, :-late], tap)
@@ -173,33 +176,33 @@ def _block(weights, i, x) -> _Block:
 
 def _block_gradient(weights, i, block, delta):
     """The gradient by the block's input, from the one by its output, and by its parameters."""
-    x, width = block.x, block.point.shape[1]
-
-    def by_channel(values):
-        return values.sum(1).view(len(x), -1, width).sum(1)
-
-    own = {}
+    x, width, sums = block.x, block.point.shape[1], []
     inner = torch.ops.aten.threshold_backward(delta, block.added, 0)
     room = inner * block.normed
-    own[f"norms.{i}.shift"], own[f"norms.{i}.scale"] = by_channel(inner), by_channel(room)
+    sums += [inner.sum(1), room.sum(1)]
     inner.mul_(block.scale)
     mean = _mean(torch.mul(inner, block.normed, out=room), width)
     inner.addcmul_(block.normed, mean, value=-1).mul_(block.inverse)
-    bias = by_channel(inner)
+    sums.append(inner.sum(1))
     inner = inner.view_as(block.convolved)
     mixed = torch.bmm(inner.mT, block.convolved)
-    own[f"point.{i}.weight"] = mixed - mixed.mean(1, keepdim=True)
-    own[f"point.{i}.bias"] = bias - bias.mean(1, keepdim=True)
     inner = torch.bmm(inner, block.point).view_as(x)
-    own[f"depth.{i}.bias"] = by_channel(inner)
+    sums += [inner.sum(1), torch.mul(inner, x, out=room).sum(1)]
     below = torch.addcmul(delta, inner, block.taps[-1])
-    each = [by_channel(torch.mul(inner, x, out=room))]
     for tap, late in _late(block.taps, i, x):
         below[:, :-late].addcmul_(inner[:, late:], tap)
-        each.append(by_channel(torch.mul(inner[:, late:], x[:, :-late], out=room[:, late:])))
-    none = [torch.zeros_like(each[0])] * (len(block.taps) - len(each))  # taps beyond the window
-    own[f"depth.{i}.weight"] = torch.stack([*each, *none][::-1], 2)
-    return below, own
+        sums.append(torch.mul(inner[:, late:], x[:, :-late], out=room[:, late:]).sum(1))
+    sums = torch.stack(sums, 1).view(len(x), len(sums), -1, width).sum(2)  # over the windows
+    shift, scale, bias, start, *taps = sums.unbind(1)
+    taps += [torch.zeros_like(start)] * (len(block.taps) - len(taps))  # beyond the window
+    return below, {
+        f"norms.{i}.shift": shift,
+        f"norms.{i}.scale": scale,
+        f"point.{i}.weight": mixed - mixed.mean(1, keepdim=True),
+        f"point.{i}.bias": bias - bias.mean(1, keepdim=True),
+        f"depth.{i}.bias": start,
+        f"depth.{i}.weight": torch.stack(taps[::-1], 2),
+    }
 
 
 def _late(taps, i, x):
