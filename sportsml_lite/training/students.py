@@ -167,9 +167,9 @@ def _block(weights, i, x) -> _Block:
     for tap, late in _late(taps, i, x):
         convolved[:, late:].addcmul_(x[:, :-late], tap)
     convolved = convolved.view(len(x), -1, width)
-    z = torch.baddbmm(bias[:, None], convolved, point.mT).view_as(x)
-    inverse = _mean(z.square(), width).add_(1e-5).rsqrt_()
-    normed = z.mul_(inverse)
+    z = torch.baddbmm(bias[:, None], convolved, point.mT)
+    inverse = _mean(z.square()).add_(1e-5).rsqrt_()
+    normed = z.mul_(inverse).view_as(x)
     added = torch.addcmul(shift, normed, scale).relu_()
     return _Block(x, convolved, inverse, normed, added, point, taps, scale)
 
@@ -181,10 +181,10 @@ def _block_gradient(weights, i, block, delta):
     room = inner * block.normed
     sums += [inner.sum(1), room.sum(1)]
     inner.mul_(block.scale)
-    mean = _mean(torch.mul(inner, block.normed, out=room), width)
-    inner.addcmul_(block.normed, mean, value=-1).mul_(block.inverse)
-    sums.append(inner.sum(1))
+    mean = _mean(room.mul_(block.scale).view_as(block.convolved))
     inner = inner.view_as(block.convolved)
+    inner.addcmul_(block.normed.view_as(inner), mean, value=-1).mul_(block.inverse)
+    sums.append(inner.view_as(x).sum(1))
     mixed = torch.bmm(inner.mT, block.convolved)
     inner = torch.bmm(inner, block.point).view_as(x)
     sums += [inner.sum(1), torch.mul(inner, x, out=room).sum(1)]
@@ -213,7 +213,7 @@ def _late(taps, i, x):
             yield taps[-1 - back], late
 
 
-def _mean(x, width):
-    """The mean over the channels of each step, in the place of each of them: as one product."""
-    every = torch.full((width, width), 1 / width, dtype=x.dtype)
-    return torch.mm(x.view(-1, width), every).view_as(x)
+def _mean(x):
+    """The mean over the channels of each step, as one product: (S, T·M, W) to (S, T·M, 1)."""
+    width = x.shape[2]
+    return torch.mv(x.view(-1, width), x.new_full((width,), 1 / width)).view(*x.shape[:2], 1)

@@ -90,7 +90,7 @@ class _Run:
         """One step of the optimizer."""
         config, self.row.grad = self.ask.config, gradient
         if config.clip:
-            nn.utils.clip_grad_norm_([self.row], config.clip)
+            gradient.mul_((config.clip / (gradient.norm() + 1e-6)).clamp(max=1))
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate * config.factor(self.step)
         self.optimizer.step()
