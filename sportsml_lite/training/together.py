@@ -28,9 +28,9 @@ class Ask:
 
     build: Callable[..., nn.Module]
     data: TrainData
-    seed: int = 0
-    config: TrainConfig = TrainConfig()
-    loss: Callable = losses.Hard()
+    seed: int
+    config: TrainConfig
+    loss: Callable
     soft: torch.Tensor | None = None
 
 
@@ -75,15 +75,18 @@ class _Run:
         with repeatable(ask.seed):
             self.model = build_model(ask.build, ask.data)
         if type(self.model) is not Student:
-            raise UserError(f"{type(self.model).__name__}: only students stand side by side; use fit")
+            kind = type(self.model).__name__
+            raise UserError(f"{kind}: only students are trained side by side; use fit")
         self.row = nn.Parameter(nn.utils.parameters_to_vector(self.model.parameters()).detach())
         self.optimizer = config.make_optimizer([self.row])
         self.batches = Batches(ask.data, ask.soft, config, ask.seed)
         self.track, self.step = Track(), 0
-        rows = None if config.steps_per_epoch else len(train)
-        sizes = [tuple(p.shape) for p in self.model.parameters()]
-        self.shape = str((sizes, self.model.stride, train.X.dtype, train.X.shape[1:],
-                          train.mask is None, len(self.batches), self.batches.size, rows))  # fmt: skip
+        # What must agree, for the steps of several to be the same operations.
+        self.shape = (
+            *(tuple(p.shape) for p in self.model.parameters()), self.model.stride,
+            train.X.dtype, train.X.shape[1:], train.mask is None,
+            len(self.batches), self.batches.size, config.steps_per_epoch or len(train),
+        )  # fmt: skip
         self.beside = max(1, at_once(self.model, train.X.shape[2]) // self.batches.size)
 
     def move(self, gradient: torch.Tensor) -> None:
