@@ -91,7 +91,7 @@ def planted(rows, seed, padded, dtype):
 def data_of(padded=False, dtype=torch.float64):
     parts = (planted(rows, s, padded, dtype) for s, rows in enumerate((100, 60)))
     signs = torch.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=dtype)
-    return TrainData(*parts, signs, torch.ones(3, dtype=dtype), 3)
+    return TrainData(*parts, signs, torch.tensor([1, 2, 0.5], dtype=dtype), 3)
 
 
 def numbers_of(data):
