@@ -1,8 +1,9 @@
 """Training networks: one way for all, and many at once.
 
 ``config`` says how, ``data`` holds what a network reads and what comes out, ``trainer`` trains with
-Lightning, ``cache`` does it once, ``stacked`` trains many MLPs at once. ``folds`` makes a task's
-folds ready for a network, ``networks`` trains teacher and student on them.
+Lightning, ``cache`` does it once, ``stacked`` trains many MLPs at once, and ``together`` students,
+with the gradient of ``students``. ``folds`` makes a task's folds ready for a network, ``networks``
+trains teacher and student on them.
 """
 
 from __future__ import annotations
