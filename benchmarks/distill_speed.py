@@ -6,7 +6,8 @@ anew. Same windows, same order, same steps; set-up is taken out as the differenc
 short run. (b) What a window costs in use: student and teacher, one window and 256, one thread, as
 PyTorch runs them, as a traced, frozen module, and the student *folded* for one window: the same
 numbers from fewer operations (:class:`Folded`). Random weights and windows: time does not depend on
-their values.
+their values. (c) Many students: seeds, half of them distilled, trained side by side, and one after
+the other with Lightning (two of them, scaled up), 60 steps with 3 checks each.
 
     python benchmarks/distill_speed.py [turns]
 """
@@ -15,6 +16,7 @@ import os
 import statistics
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -27,6 +29,7 @@ from sportsml_lite.models import LSTMTeacher, Student, count_parameters
 from sportsml_lite.prepare.tasks import MIRRORED
 from sportsml_lite.training import Sequences, TrainConfig, TrainData, outputs_of
 from sportsml_lite.training.networks import MOTION, SECONDS, latency_us
+from sportsml_lite.training.together import Ask, fit_students
 from sportsml_lite.training.trainer import fit
 
 # Name: channels, samples, classes, stride of the student, sizes, further symmetries of the window.
@@ -38,6 +41,7 @@ TASKS = {
 WINDOWS = 2048
 EPOCH = WINDOWS // 64  # steps
 WIDTHS = (8, 16, 24, 32)
+STUDENTS = 8
 
 
 def windows_of(channels, samples, classes, symmetries):
@@ -213,6 +217,37 @@ def in_use(name, turns):
     )
 
 
+def side_by_side(name, turns):
+    """Print seconds of a student among many, and of one after the other."""
+    channels, samples, classes, stride, sizes, symmetries = TASKS[name]
+    data = windows_of(channels, samples, classes, symmetries)
+    data = replace(data, validation=data.train.take(slice(WINDOWS // 2)))
+    config = replace(sizes.student, max_epochs=3, steps_per_epoch=20)
+    soft = torch.randn(WINDOWS, classes)
+
+    def build(channels):
+        return Student(channels, classes, sizes.student_width, stride=stride)
+
+    asks = [Ask(build, data, seed, config, *((Soft(), soft) if seed % 2 else (Hard(),)))
+            for seed in range(STUDENTS)]  # fmt: skip
+
+    def one_by_one():
+        for a in asks[:2]:
+            fit(a.build, a.data, a.seed, a.config, a.loss, a.soft)
+
+    cases = {"ours": lambda: fit_students(asks), "ours, one at a time": lambda: [
+        fit_students([ask]) for ask in asks], "in turn": one_by_one}  # fmt: skip
+    in_turns(cases, 1)  # warm
+    times = in_turns(cases, turns)
+    print(f"\n(c) {name}: a student of {STUDENTS}\n{'':30}{'wall (s)':>9}{'cpu (s)':>9}"
+          f"{'wall/ours':>11}{'cpu/ours':>10}")  # fmt: skip
+    each = {n: [t / (2 if n == "in turn" else STUDENTS) for t in pair] for n, pair in times.items()}
+    for n, (wall, cpu) in each.items():
+        ratios = wall / each["ours"][0], cpu / each["ours"][1]
+        print(f"{n:30}{wall:9.3f}{cpu:9.3f}{ratios[0]:11.2f}{ratios[1]:10.2f}")
+    print("  goal: in turn at least 3 times ours")
+
+
 def main():
     turns = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     torch.set_num_threads(1)
@@ -222,6 +257,8 @@ def main():
         one_epoch(name, turns)
     for name in TASKS:
         in_use(name, turns)
+    for name in TASKS:
+        side_by_side(name, turns)
 
 
 if __name__ == "__main__":

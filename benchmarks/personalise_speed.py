@@ -154,7 +154,7 @@ def main():
         },
         turns,
     )
-    report("all layers", layers, "loop at least 4 times")
+    report("all layers", layers, "loop at least 8 times")
     growth(HEAD, SIZES)
     growth(Adaptation("all", steps=2, rate=1e-3), SIZES)
 

@@ -130,6 +130,15 @@ MUTANTS = [
          "training_windows:rate_rises"),
     ),
     *_of(
+        "training/together.py",
+        ("side by side, the schedule is not applied",
+         "config.rate * config.factor(self.step)", "config.rate", "training_students:alone"),
+        ("side by side, gradients are not clipped",
+         "        if config.clip:", "        if config.clip is False:", "training_students:alone"),
+        ("side by side, class weights are not passed to the loss",
+         "y, soft, self.ask.data.weight)", "y, soft, None)", "training_students:alone"),
+    ),
+    *_of(
         "training/cache.py",
         ("the cache does not know the seed", "repr((seed, config, loss,", "repr((config, loss,",
          "training_windows:whatever"),

@@ -127,7 +127,9 @@ def test_the_training_of_a_student_rests_on_its_network_and_its_loss():
         "models:Student",
         "models:ChannelNorm",
         "losses:hard_loss",
-        "training.trainer:fit",
+        "training.together:fit_students",
+        "training.students:gradient",
+        "training.trainer:Batches",
     ):
         assert f"sportsml_lite.{name}" in found.code
     assert not any("plots" in name or "publish" in name for name in found.code)

@@ -2,8 +2,8 @@
 
 ``config`` says how, ``augment`` changes windows by chance, ``data`` holds what a network reads and
 what comes out, ``trainer`` trains with Lightning, ``cache`` does it once, ``stacked`` trains many
-MLPs at once. ``folds`` makes a task's folds ready for a network, ``networks`` trains teacher and
-student on them.
+MLPs at once, and ``together`` students, with the gradient of ``students``. ``folds`` makes a task's
+folds ready for a network, ``networks`` trains teacher and student on them.
 """
 
 from __future__ import annotations

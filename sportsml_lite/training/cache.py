@@ -8,8 +8,8 @@ import os
 import sys
 import types
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from sportsml_lite import fingerprint, losses
 from sportsml_lite.paths import PACKAGE, project_root
 from sportsml_lite.training.config import TrainConfig, repeatable
 from sportsml_lite.training.data import TrainData, TrainResult
+from sportsml_lite.training.together import Ask, fit_students
 
 PLAIN = (int, float, str, bool, tuple, type(None))
 
@@ -51,26 +52,62 @@ def fit_cached(
     ------
     UserError as ``fit`` does
     """
-    from sportsml_lite.training.trainer import build_model, fit
+    from sportsml_lite.training.trainer import fit
 
-    config, loss = config or TrainConfig(), loss or losses.Hard()
-    with repeatable(seed):
-        model = build_model(build, data)
-    code = _code(model, loss)
-    if code is None:
-        return fit(build, data, seed, config, loss, soft)
-    digest = hashlib.sha256()
-    for item in (*code, *_inputs(model, data, seed, config, loss, soft)):
-        digest.update(hashlib.sha256(item).digest())
+    ask = Ask(build, data, seed, config or TrainConfig(), loss or losses.Hard(), soft)
+    parts = ask.build, ask.data, ask.seed, ask.config, ask.loss, ask.soft
+    return _cached([ask], "trainer:fit", lambda asks: [fit(*parts)], folder)[0]
+
+
+def fit_students_cached(asks: Sequence[Ask], folder: Path | None = None) -> list[TrainResult]:
+    """:func:`~sportsml_lite.training.together.fit_students`, or what is known of each from before.
+
+    Parameters
+    ----------
+    asks, folder : as there, and as for :func:`fit_cached`
+
+    Raises
+    ------
+    UserError as ``fit_students`` does
+    """
+    return _cached(asks, "together:fit_students", fit_students, folder)
+
+
+def _cached(asks, way, train, folder) -> list[TrainResult]:
+    """Read what is known; train the rest in one go."""
+    from sportsml_lite.training.trainer import build_model
+
     folder = folder or project_root() / "_build" / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{digest.hexdigest()[:24]}.pt"
-    with FileLock(path.with_suffix(".lock")):
-        known = _read(path, model, seed)
-        if known is None:
-            known = fit(build, data, seed, config, loss, soft)
-            _write(known, path)
+    models, paths = [], []
+    for ask in asks:
+        with repeatable(ask.seed):
+            models.append(build_model(ask.build, ask.data))
+        paths.append(_path(models[-1], ask, way, folder))
+    with ExitStack() as stack:
+        for lock in sorted({p.with_suffix(".lock") for p in paths if p}):  # all in one order
+            stack.enter_context(FileLock(lock))
+        known = [p and _read(p, model, ask.seed)
+                 for p, model, ask in zip(paths, models, asks, strict=True)]  # fmt: skip
+        missing = [i for i, result in enumerate(known) if result is None]
+        new = train([asks[i] for i in missing]) if missing else []
+        for i, result in zip(missing, new, strict=True):
+            known[i] = result
+            if paths[i]:
+                _write(result, paths[i])
     return known
+
+
+def _path(model, ask: Ask, way: str, folder: Path) -> Path | None:
+    """Where the result is kept; None if the network's code cannot be read whole."""
+    code = _code(model, ask.loss, way)
+    if code is None:
+        return None
+    digest = hashlib.sha256()
+    inputs = _inputs(model, ask.data, ask.seed, ask.config, ask.loss, ask.soft)
+    for item in (*code, *inputs):
+        digest.update(hashlib.sha256(item).digest())
+    return folder / f"{digest.hexdigest()[:24]}.pt"
 
 
 def _inputs(model, data: TrainData, seed, config, loss, soft) -> Iterator[bytes]:
@@ -88,9 +125,9 @@ def _inputs(model, data: TrainData, seed, config, loss, soft) -> Iterator[bytes]
             yield np.ascontiguousarray(tensor.numpy()).view(np.uint8).data
 
 
-def _code(model: nn.Module, loss) -> list[bytes] | None:
+def _code(model: nn.Module, loss, way: str) -> list[bytes] | None:
     """Source of the classes with what they call, and their functions as they are now; or None."""
-    found = [fingerprint.of("sportsml_lite.training.trainer:fit").digest.encode()]
+    found = [fingerprint.of(f"sportsml_lite.training.{way}").digest.encode()]
     for kind in sorted({type(m) for m in (*model.modules(), loss)}, key=repr):
         for owner in kind.__mro__:
             top = owner.__module__.partition(".")[0]

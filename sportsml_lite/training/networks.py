@@ -10,13 +10,15 @@ import numpy as np
 import torch
 
 from sportsml_lite.errors import UserError
+from sportsml_lite.losses import Hard
 from sportsml_lite.models import LITE, LSTMTeacher, Student
 from sportsml_lite.training.augment import Augment
-from sportsml_lite.training.cache import fit_cached
+from sportsml_lite.training.cache import fit_cached, fit_students_cached
 from sportsml_lite.training.config import TrainConfig
 from sportsml_lite.training.data import Sequences, TrainResult, outputs_of
 from sportsml_lite.training.folds import Fold
 from sportsml_lite.training.pretrain import with_body
+from sportsml_lite.training.together import Ask
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,23 @@ def train_student(
     width: int | None = None,
     start: TrainResult | None = None,
 ) -> TrainResult:
-    """A student of one fold, from one seed.
+    """A student of one fold, from one seed; the parameters are those of :func:`ask_student`."""
+    ask = ask_student(fold, seed, config, loss, soft, labelled, unlabelled, width, start)
+    return fit_students_cached([ask])[0]
+
+
+def ask_student(
+    fold: Fold,
+    seed: int,
+    config: ModelConfig,
+    loss: Callable | None = None,
+    soft: torch.Tensor | None = None,
+    labelled: Sequence[str] | None = None,
+    unlabelled: bool = False,
+    width: int | None = None,
+    start: TrainResult | None = None,
+) -> Ask:
+    """What a student of one fold and one seed is to learn.
 
     Parameters
     ----------
@@ -125,7 +143,7 @@ def train_student(
     data = fold.data(labelled, unlabelled)
     if soft is not None and len(soft) == len(fold.train) != len(data.train):
         soft = soft[torch.as_tensor(np.isin(fold.train_athlete.astype(str), list(labelled)))]
-    return fit_cached(build, data, seed, config.student, loss, soft)
+    return Ask(build, data, seed, config.student, loss or Hard(), soft)
 
 
 def predict(

@@ -126,7 +126,7 @@ def fit_many(
     return [t.result(m, s) for t, m, s in zip(tracks, models, seeds, strict=True)]
 
 
-class _Track:
+class Track:
     """History of one network under way, and a copy of the weights of its best epoch so far."""
 
     def __init__(self):
@@ -152,12 +152,12 @@ class _Track:
         return TrainResult(model.eval(), pd.DataFrame(self.rows, columns=columns), seed)
 
 
-def _train(models: list[MLP], data: TrainData, seeds: list[int], config) -> list[_Track]:
+def _train(models: list[MLP], data: TrainData, seeds: list[int], config) -> list[Track]:
     names = [name for name, _ in models[0].named_parameters()]
     weights = [torch.stack(each) for each in zip(*(m.parameters() for m in models), strict=True)]
     optimizer = config.make_optimizer(weights)
     orders = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    tracks = [_Track() for _ in seeds]
+    tracks = [Track() for _ in seeds]
     active = list(range(len(seeds)))
     size = min(config.batch_size, len(data.train))
     steps = -(-len(data.train) // size)

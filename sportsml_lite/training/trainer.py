@@ -168,11 +168,7 @@ def fit(
     UserError if ``soft`` or the network's output does not fit, or training diverges
     """
     config, loss = config or TrainConfig(), loss or losses.Hard()
-    if soft is not None and soft.shape != (len(data.train), data.n_outputs):
-        raise UserError(f"soft labels {tuple(soft.shape)} for {len(data.train)} windows and "
-                        f"{data.n_outputs} outputs; give one row a window")  # fmt: skip
-    if soft is None and not isinstance(loss, losses.Hard):
-        raise UserError(f"{type(loss).__name__} needs the teacher's outputs: give soft")
+    check_soft(data, loss, soft)
     with repeatable(seed), tempfile.TemporaryDirectory() as folder:
         module = Module(build_model(build, data), loss, data, config)
         trainer = make_trainer(config, folder)
@@ -193,3 +189,17 @@ def fit(
 def build_model(build: Callable[..., nn.Module], data: TrainData) -> nn.Module:
     """``build(number of features)`` in the data's dtype; seed it with :func:`repeatable`."""
     return build(data.train.X.shape[1]).to(data.train.X.dtype)
+
+
+def check_soft(data: TrainData, loss: Loss, soft: torch.Tensor | None) -> None:
+    """Refuse soft labels that do not fit, or a loss that needs them without any.
+
+    Raises
+    ------
+    UserError saying which
+    """
+    if soft is not None and soft.shape != (len(data.train), data.n_outputs):
+        raise UserError(f"soft labels {tuple(soft.shape)} for {len(data.train)} windows and "
+                        f"{data.n_outputs} outputs; give one row a window")  # fmt: skip
+    if soft is None and not isinstance(loss, losses.Hard):
+        raise UserError(f"{type(loss).__name__} needs the teacher's outputs: give soft")

@@ -8,10 +8,10 @@ a limit on the length of the common gradient, would couple them.
 from __future__ import annotations
 
 import torch
-from torch.func import functional_call, grad, vmap
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
+from sportsml_lite.training import students
 from sportsml_lite.training.data import Sequences
 from sportsml_lite.transfer.guard import misread
 from sportsml_lite.transfer.one import start_of
@@ -28,7 +28,7 @@ from sportsml_lite.transfer.support import (
 )
 
 MEMORY_MB = 256.0
-ACTIVATIONS = 60  # tensors of a step and width that a gradient holds at once, measured
+ACTIVATIONS = 24  # tensors of a step and width that a gradient holds at once, measured
 
 
 def personalise_many(
@@ -94,15 +94,17 @@ def _chunk(student: Student, support: Support, names, memory_mb: float) -> int:
         raise UserError(f"memory_mb = {memory_mb}: give a number above 0")
     _, windows, channels, length = support.X.shape
     width, size = student.stem.out_channels, support.X.element_size()
-    own = 5 * sum(student.get_parameter(n).numel() for n in names)
+    own, most = 5 * sum(student.get_parameter(n).numel() for n in names), len(support)
     if all(n.startswith("head") for n in names):
         own += windows * (channels * length + 8 * width)
     else:
-        own += windows * (channels * length + ACTIVATIONS * width * length // student.stride)
-    return max(1, int(memory_mb * 2**20 / (own * size)))
+        steps, read = length // student.stride, channels * student.kernel
+        own += windows * steps * (read + ACTIVATIONS * width)
+        most = students.at_once(student, length) // max(1, windows)
+    return max(1, min(most, int(memory_mb * 2**20 / (own * size))))
 
 
-# --- the head: features once, then softmax regression without autograd ---------------------------
+# --- the head: features once, then softmax regression --------------------------------------------
 
 
 def _train_head(student, support, seen, adaptation):
@@ -112,27 +114,24 @@ def _train_head(student, support, seen, adaptation):
     features = features_of(student, flat).view(a, m, -1)
     features = torch.where((support.y >= 0)[..., None], features, 0)
 
-    def gradient(moving, weights, data):
-        features, y, seen, _ = data
+    def slope(moving, weights):
         logits = torch.baddbmm(weights["head.bias"][:, None], features, weights["head.weight"].mT)
-        return head_gradient(logits.masked_fill(~seen[:, None], -torch.inf), features, y)[1]
+        delta = softmax_slope(logits.masked_fill(~seen[:, None], -torch.inf), support.y)[1]
+        return {"head.weight": torch.bmm(delta.mT, features), "head.bias": delta.sum(1)}
 
-    data = (features, support.y, seen, (support.y >= 0).sum(1))
-    return _descend(student, data, adaptation, gradient)
+    return _descend(student, support, adaptation, slope)
 
 
-def head_gradient(logits: torch.Tensor, features: torch.Tensor, y: torch.Tensor):
-    r"""Mean cross-entropy of each athlete's windows, and its gradient by the head.
-
-    .. math:: \nabla_W = \frac1n (P - Y)^\top F, \qquad \nabla_b = \frac1n \sum_i (p_i - y_i)
+def softmax_slope(logits: torch.Tensor, y: torch.Tensor):
+    r"""Mean cross-entropy of each athlete's windows, and its gradient :math:`(p - y) / n`.
 
     Parameters
     ----------
-    logits : (A, M, K); features : (A, M, D); y : (A, M), -1 where there is no window
+    logits : (A, M, K); y : (A, M), -1 where there is no window
 
     Returns
     -------
-    losses (A,), and the gradients of weight (A, K, D) and bias (A, K)
+    losses (A,), and the gradient by the logits (A, M, K)
     """
     known = y >= 0
     n = known.sum(1)[:, None, None]
@@ -140,52 +139,38 @@ def head_gradient(logits: torch.Tensor, features: torch.Tensor, y: torch.Tensor)
     at = y.clamp(min=0)[..., None]
     losses = -(log_p.gather(2, at)[..., 0] * known).sum(1) / n[:, 0, 0]
     delta = log_p.exp().scatter_add(2, at, -torch.ones_like(log_p[..., :1]))
-    delta = delta * known[..., None] / n
-    return losses, {"head.weight": torch.bmm(delta.mT, features), "head.bias": delta.sum(1)}
+    return losses, delta * known[..., None] / n
 
 
-# --- any layers: one autograd for all ------------------------------------------------------------
+# --- any layers: the gradient of many students ---------------------------------------------------
 
 
 def _train(student, support, seen, adaptation):
-    padded = support.mask is not None
+    read = students.Seen.of(student, support.X, support.mask)
 
-    def loss(moving, still, X, y, seen, mask):
-        logits = functional_call(student, {**still, **moving}, (X, mask))
-        log_p = torch.log_softmax(logits.masked_fill(~seen, -torch.inf), 1)
-        known = y >= 0
-        picked = log_p.gather(1, y.clamp(min=0)[:, None])[:, 0]
-        return -torch.where(known, picked, 0).sum() / known.sum()
+    def by_outputs(logits):
+        return softmax_slope(logits.masked_fill(~seen[:, None], -torch.inf), support.y)
 
-    own = vmap(grad(loss), in_dims=(0, 0, 0, 0, 0, 0 if padded else None))
+    def slope(moving, weights):
+        return students.gradient(weights, read, by_outputs, moving)[1]
 
-    def gradient(moving, weights, data):
-        X, y, seen, _, *mask = data
-        still = {n: w for n, w in weights.items() if n not in moving}
-        return own({n: weights[n] for n in moving}, still, X, y, seen, *(mask or [None]))
-
-    data = [support.X, support.y, seen, (support.y >= 0).sum(1)]
-    return _descend(student, data + [support.mask] * padded, adaptation, gradient)
+    return _descend(student, support, adaptation, slope)
 
 
-def _descend(student, data, adaptation, gradient):
+def _descend(student, support, adaptation, gradient):
     """Steps of AdamW for all; returns the weights by name."""
     schedule = phases(adaptation.method, student)
-    count = len(data[1])
-    weights = {
-        n: w.requires_grad_() for n, w in stacked_start(student, schedule[-1], count).items()
-    }
+    weights = stacked_start(student, schedule[-1], len(support))
     first = {n: student.get_parameter(n).detach() for n in weights}
-    optimizer = torch.optim.AdamW(weights.values(), lr=adaptation.rate, weight_decay=0)
-    share = adaptation.l2_sp_strength / data[3]
+    optimizer = torch.optim.AdamW(weights.values(), lr=adaptation.rate, weight_decay=0, fused=True)
+    share = adaptation.l2_sp_strength / (support.y >= 0).sum(1)
     for step in range(adaptation.steps):
         moving = schedule[step * len(schedule) // adaptation.steps]
-        with torch.no_grad():
-            found = gradient(moving, {n: w.detach() for n, w in weights.items()}, data)
-            for name in moving:
-                w = weights[name]
-                far = share.view(-1, *[1] * (w.ndim - 1)).to(w.dtype) * (w - first[name])
-                w.grad = found[name] + far
-            optimizer.step()
-            optimizer.zero_grad()
-    return {name: w.detach() for name, w in weights.items()}
+        found = gradient(moving, weights)
+        for name in moving:
+            w = weights[name]
+            pull = share.view(-1, *[1] * (w.ndim - 1)).to(w.dtype)
+            w.grad = found[name].addcmul_(pull, w - first[name])
+        optimizer.step()
+        optimizer.zero_grad()
+    return weights
