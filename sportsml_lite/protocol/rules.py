@@ -21,7 +21,7 @@ class Protocol:
     validation: float = _rule(0.15, "share of athletes that choose settings and when to stop")
     test: float = _rule(0.15, "share of athletes that are looked at once, at the end")
     folds: int = _rule(5, "groups of athletes on real sets, each tested once")
-    partitions: int = _rule(2, "divisions of the athletes into such groups, each with its seeds")
+    partitions: int = _rule(3, "divisions of real athletes into such groups, each with its seeds")
     k: tuple[int, ...] = _rule((0, 1, 2, 5, 10, 20), "labelled windows a class, or sessions")
     pool: float = _rule(0.5, "largest share of an athlete's rows of a class that k may use up")
     gap_windows: float = _rule(1.0, "window lengths kept free between calibration and test")

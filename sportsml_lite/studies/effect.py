@@ -396,4 +396,5 @@ STUDY = Study(
            "mlp_10"),
     cheap=("mean", "athlete_mean", "trimp", "ratio", "ridge", "ridge_past", "ridge_hindsight"),
     tolerance=0.02,
+    simulated_partitions=2,
 )  # fmt: skip

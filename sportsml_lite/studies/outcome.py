@@ -408,4 +408,5 @@ STUDY = Study(
     quick=("none", "mean", "who", "past", "load", "done", "mlp", "mlp_again", "pretrained",
            "simulated", "floor"),
     cheap=("none", "mean", "who", "past", "load", "done", "everything"),
+    simulated_partitions=2,
 )  # fmt: skip

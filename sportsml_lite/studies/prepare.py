@@ -325,4 +325,5 @@ STUDY = Study(
            "locker", "locker_met", "floor", "fill_mean", "fill_hold", "fill_interpolate"),
     cheap=("mean", "ridge", "ridge_met", "locker", "locker_met", "fill_hold"),
     tolerance=0.05,
+    simulated_partitions=2,
 )  # fmt: skip

@@ -93,7 +93,8 @@ class Study:
     datasets : those with accepted results; quick : arms of a quick run
     cheap : arms that ``sportsml results verify`` redoes; tolerance : of their mean, in the
         metric's unit, between computers
-    partitions : divisions into folds of a full run
+    partitions, simulated_partitions : divisions into folds of a full run; simulated athletes are
+        so many that one may do
     tested : the data, a split, options → how many athletes are tested; a quick run takes the fold
         with the most of them, or, without it, the first
     """
@@ -112,6 +113,7 @@ class Study:
     cheap: tuple[str, ...]
     tolerance: float = 0.02
     partitions: int = PROTOCOL.partitions
+    simulated_partitions: int = 1
     tested: Callable[..., int] | None = None
 
     def __post_init__(self):
@@ -298,7 +300,8 @@ def first_job(study: Study, options: Options) -> tuple[object, Split, Job]:
 def _jobs(study: Study, options: Options) -> Iterator[Job]:
     """Every job; the first partition comes first."""
     data = _load(study, options)
-    for partition in range(study.partitions if options.full else 1):
+    count = study.simulated_partitions if options.simulated else study.partitions
+    for partition in range(count if options.full else 1):
         splits = study.splits(data, partition)
         for fold in (
             range(len(splits)) if options.full else [_fullest(study, data, splits, options)]
