@@ -3,7 +3,7 @@
 ``config`` says how, ``augment`` changes windows by chance, ``data`` holds what a network reads and
 what comes out, ``trainer`` trains with Lightning, ``cache`` does it once, ``stacked`` trains many
 MLPs at once. ``folds`` makes a task's folds ready for a network, ``networks`` trains teacher and
-student on them.
+student on them, ``pretrain`` a student on windows without labels.
 """
 
 from __future__ import annotations
