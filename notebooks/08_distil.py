@@ -263,9 +263,8 @@ record("live_distilled", 100 * fidelity(z, z_teacher.to(z.dtype)), digits=0)
 #
 # $$ d_g = (I - H_{gg})^{-1} (y_g - \hat y_g) . $$
 #
-# Scores of a ridge are no logits yet: they are divided by the temperature at which the out-of-fold answers
-# predict the labels best. The LSTMs are too dear to train a dozen times; they are asked in sample, at the
-# temperature of validation athletes.
+# Scores of a ridge are no logits: they are divided by the temperature at which the out-of-fold answers
+# predict the labels best. The LSTMs are too dear to train a dozen times and are asked in sample.
 
 # %%
 random = torch.Generator().manual_seed(seed)
@@ -315,8 +314,8 @@ figures.gain_table(tables)
 # to copy. And the teacher learned from the *same windows with the same labels*: what it knows beyond them is
 # its architecture's gift, not new evidence.
 #
-# **Caveat.** This is one recipe, and a teacher who answers each window once, as it was recorded, while the
-# student may read it turned at random. Nothing here says that distillation *cannot* help.
+# **Caveat.** This is one recipe. The student reads a swimmer's window turned at random, and hears what the
+# teacher said of the unturned one. Nothing here says that distillation *cannot* help.
 #
 # ## A number in place of a class
 #

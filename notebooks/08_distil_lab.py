@@ -75,9 +75,9 @@ for name, text in (lab.said | {"tested": tested, "chosen": picked}).items():
 #
 # Accepted and full runs take every arm through all folds of all partitions of the athletes, each job with
 # a seed of its own. This page: {glue:text}`tested`. Two arms of a comparison share architecture, first
-# weights, windows, order of batches and steps. "The teacher" is the one of three that reads a fold's
-# validation athletes best: the ensemble of LSTM networks, MiniRocket (a ridge on random convolutions, asked
-# out of fold), both averaged over the recording's symmetries, or the mean of their logits. It learns from
+# weights, windows, order of batches and steps. "The teacher" is the candidate that chapter 7 chooses by a
+# fold's validation athletes: the ensemble of LSTM networks, MiniRocket, boosted trees, or the mean of the
+# first two. MiniRocket and the trees answer training windows out of fold, the networks in sample. It learns from
 # the same labels as its student, and weighs α = ½. Validation athletes are labelled in every arm. The eight
 # labelled athletes are one choice a fold, by name, and an interval does not contain that luck.
 # A pretrained student first fills in spans of time that were hidden from it, on all training windows and for
