@@ -192,4 +192,3 @@ def test_the_time_line_shows_support_gap_and_test(task):
     fig = figures.time_line(windows, shots.shot, athlete, 1)
     bars = len(fig.axes[0].patches)
     assert bars == (windows.athlete.astype(str) == athlete).sum()
-    assert len(fig.axes[1].patches) == (shots.shot.support(1) & (shots.athlete == athlete)).sum()
