@@ -98,7 +98,8 @@ def gradient(
         delta = delta.view(len(delta), -1, weights["stem.weight"].shape[1])
         found["stem.weight"] = torch.bmm(delta.mT, seen.samples.flatten(1, 2))
         found["stem.bias"] = delta.sum(1)
-    return losses, {n: found[n].reshape(weights[n].shape) for n in weights if n in moving}
+    # In the weights' own layout: a fused optimizer reads both in the order of memory.
+    return losses, {n: found[n].contiguous().view(weights[n].shape) for n in weights if n in moving}
 
 
 def _forward(weights, seen, keep):
