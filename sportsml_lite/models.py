@@ -140,7 +140,8 @@ class LITE(nn.Module):
     Parameters
     ----------
     n_channels : C; n_outputs : classes, or 1 for a regression
-    width : channels of each length and of what follows; kernel : the longest, samples
+    width : channels of each length and of what follows; kernel : the longest, samples; the others
+        are half and a quarter of it
 
     Raises
     ------
@@ -149,18 +150,18 @@ class LITE(nn.Module):
 
     DILATIONS = (2, 4)
 
-    def __init__(self, n_channels: int, n_outputs: int, width: int = 32, kernel: int = 40):
+    def __init__(self, n_channels: int, n_outputs: int, width: int = 16, kernel: int = 40):
         super().__init__()
         _check_sizes("LITE", n_channels, n_outputs, width, kernel)
         if kernel < 4:
             raise UserError(f"LITE: kernel {kernel}; its quarter is a kernel too: give 4 or more")
-        lengths = (kernel, kernel // 2, kernel // 4)
+        lengths = [k | 1 for k in (kernel, kernel // 2, kernel // 4)]  # odd: a sample has a middle
         self.front = nn.ModuleList(
             [nn.Conv1d(n_channels, width, k, padding="same") for k in lengths]
         )
         inner = (3 * width, width)
         self.depth = nn.ModuleList(
-            [nn.Conv1d(c, c, kernel // 2, padding="same", groups=c, dilation=d)
+            [nn.Conv1d(c, c, lengths[1], padding="same", groups=c, dilation=d)
              for c, d in zip(inner, self.DILATIONS, strict=True)]
         )  # fmt: skip
         self.point = nn.ModuleList([nn.Conv1d(c, width, 1) for c in inner])
