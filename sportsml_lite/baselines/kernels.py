@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -98,7 +98,8 @@ class Kernels:
 
     def _computed(self, windows: Windows) -> np.ndarray:
         images = (windows.X * sign[:, None].astype(np.float32) for sign in self.signs)
-        total = sum(self._transform(self._scaled(image)) for image in images)
+        with _undisturbed():
+            total = sum(self._transform(self._scaled(image)) for image in images)
         return (total / np.float32(len(self.signs))).astype(np.float32)
 
     def _scaled(self, X: np.ndarray) -> np.ndarray:
@@ -116,7 +117,7 @@ def _minirocket(X: np.ndarray, count: int):
     from aeon.transformations.collection.convolution_based import MiniRocket
 
     kernels = MiniRocket(count, n_jobs=1, random_state=SEED)
-    _fit(kernels, X)
+    kernels.fit(X)
     return kernels.transform
 
 
@@ -127,7 +128,7 @@ def _both(X: np.ndarray, count: int):
     rocket = MultiRocket(max(84, count // 16), n_jobs=1, random_state=SEED)
     hydra = HydraTransformer(n_groups=32, n_jobs=1, random_state=SEED, output_type="numpy")
     for kernels in (rocket, hydra):
-        _fit(kernels, X)
+        kernels.fit(X)
 
     def transform(X: np.ndarray) -> np.ndarray:
         parts = np.split(X, range(CHUNK, len(X), CHUNK))
@@ -138,15 +139,21 @@ def _both(X: np.ndarray, count: int):
     return transform
 
 
-def _fit(kernels, X: np.ndarray) -> None:
-    """Fit, and leave the random numbers of the whole process as they were: aeon seeds them."""
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """The process keeps its random numbers and threads: aeon seeds the first and sets the others.
+
+    Two processes of two threads each on two cores make trees a hundred times slower.
+    """
     import torch
 
     state, threads = np.random.get_state(), torch.get_num_threads()  # noqa: NPY002
-    with torch.random.fork_rng(devices=[]):
-        kernels.fit(X)
-    np.random.set_state(state)  # noqa: NPY002
-    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+        torch.set_num_threads(threads)
 
 
 def _write(found: np.ndarray, path: Path) -> None:
