@@ -7,7 +7,7 @@ ridge's scores, the votes of trees and a network's outputs can be compared, aver
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -132,9 +132,9 @@ class Teachers:
     def _raw(self, kind: str) -> Callable:
         """Function of windows to scores (N, K), as they come."""
         if kind in ("lstm", "lite"):
-            networks = train_teacher(
-                self.fold, self.seed, self.config, self.labelled, lite=kind == "lite"
-            )
+            lite = kind == "lite"  # one network: a step costs as much as seven of the LSTM's
+            config = replace(self.config, networks=1) if lite else self.config
+            networks = train_teacher(self.fold, self.seed, config, self.labelled, lite=lite)
             return lambda windows: predict(networks, self.fold.sequences(windows), self.fold.signs)
         if kind == "boosting":
             return fit_tree_scores(self.train.take(self.known), self.validation, self.seed)

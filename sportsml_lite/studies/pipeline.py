@@ -24,6 +24,7 @@ from sportsml_lite.evaluate import Comparison, compare
 from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.protocol import Split
 from sportsml_lite.schema import Windows
+from sportsml_lite.soft import ridge_answers
 from sportsml_lite.studies.runner import Options, Study, first_job
 from sportsml_lite.studies.transfer import (
     ALPHA,
@@ -36,6 +37,7 @@ from sportsml_lite.studies.transfer import (
     splits,
     tested,
 )
+from sportsml_lite.teachers import Teachers
 from sportsml_lite.training.folds import Fold, label_budget, make_fold
 from sportsml_lite.training.keep import Card, keep_student
 from sportsml_lite.training.networks import (
@@ -45,7 +47,6 @@ from sportsml_lite.training.networks import (
     train_student,
     train_teacher,
 )
-from sportsml_lite.training.soft import Convolved, ridge_answers
 from sportsml_lite.transfer import (
     NO_OWN_DATA,
     Adaptation,
@@ -282,8 +283,7 @@ class Room:
             told = self.network("teacher" if kind == "taught" else "plain", 0, fold)
             return predict(told, fold.train, fold.signs)
         task = self.data.measured if fold is self.measured else self.data.task
-        seen = Convolved(task, self.split)
-        return ridge_answers(fold, seen.features, seen.rows(self.labelled))[0].train
+        return ridge_answers(Teachers(task, self.split, self.seed, self.config, self.labelled))[0]
 
     def population(self, student):
         """Class means of the labelled athletes."""
