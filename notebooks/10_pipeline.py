@@ -208,7 +208,7 @@ figures.on_the_wrist(tables["swimming"], 6, 5)
 #
 # ```{admonition} Whose swimmers chose?
 # :class: warning
-# The same 20 swimmers saw four chapters being made. Mirroring and the sizes of the networks (chapter 7),
+# The same 20 swimmers saw four chapters being made. Mirroring, turning and the networks' sizes (chapter 7),
 # τ, α and the number of steps (chapter 8), the guard and shrinkage with a fixed κ (chapters 9 and 10) were
 # all settled by people who had looked at results on them. Folds keep a swimmer out of a *training*, not
 # out of our heads. Only new swimmers can tell how much of the gain is left.
