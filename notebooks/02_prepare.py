@@ -75,7 +75,7 @@ real = {name: scores[name] for name in ("actes", "pmdata")}
 # of the same person were in its training data, as happens whenever rows are split at random. In the
 # other it has **never met** that person.
 
-# %% mystnb={"figure": {"caption": "The same rows predicted twice, by models that have met the athlete (open) and by models that never have (filled). As many rows to learn from, five-fold, two partitions; RMSE is computed for each athlete and averaged over athletes. Smaller is better.", "name": "fig-prepare-leak"}, "image": {"alt": "Two panels of dumbbells, one row a model. Every model has a smaller error on athletes it has met. The locker number beats the mean predictor on people it has met and loses to it on people it has not."}}
+# %% mystnb={"figure": {"caption": "The same rows predicted twice, by models that have met the athlete (open) and by models that never have (filled). As many rows to learn from, five-fold, several partitions; RMSE is computed for each athlete and averaged over athletes. Smaller is better.", "name": "fig-prepare-leak"}, "image": {"alt": "Two panels of dumbbells, one row a model. Every model has a smaller error on athletes it has met. The locker number beats the mean predictor on people it has met and loses to it on people it has not."}}
 figures.leak(real, "A locker number predicts only people it has met")
 
 

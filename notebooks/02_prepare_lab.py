@@ -23,7 +23,7 @@
 # | What | How |
 # |---|---|
 # | Data | ACTES (laboratory tests, a row every ten seconds), PMData (sessions), simulated runners |
-# | Folds | five groups of athletes, in two partitions: every athlete is tested by two models |
+# | Folds | five groups of athletes, in several partitions: every athlete is tested by a model of each |
 # | Never met | learns from the training athletes of the fold |
 # | Met | learns from as many rows; four fifths of the test athletes' own are among them, five times in turn |
 # | Gaps | bursts in a fifth of the seconds; all that is learned comes from training athletes |

@@ -324,7 +324,7 @@ for name, error in miss.items():
 # %% [markdown]
 # ## The verdict
 #
-# Two partitions of the people into folds, every person tested by models that never met him or her,
+# Several partitions of the people into folds, every person tested by models that never met him or her,
 # settings and stopping chosen by validation people alone:
 
 # %% mystnb={"figure": {"caption": "Squared error that is left of a session, in per cent of what the mean predictor leaves. \"Own level known\" is hindsight: it is told how far each person's sessions turn out above or below ridge on average. Blue: the line of one's own past.", "name": "fig-effect-ladder"}, "image": {"alt": "Two stairs of dots. Real people: mean predictor 100 per cent, neural network above it, ridge near it, ridge with own past well below, own level known lowest. Simulated runners: the same order, ridge with own past close to the grey noise floor."}}

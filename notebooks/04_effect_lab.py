@@ -168,7 +168,7 @@ score_table(
 #   {term}`observable bound` is the mean of ridge and boosted trees of 1,500 further athletes (240 in a
 #   quick run). The {term}`noise floor` knows everything hidden.
 #
-# Each job has a seed of its own; people are dealt into five folds, twice, and where there are fewer
+# Each job has a seed of its own; people are dealt into five folds, more than once, and where there are fewer
 # than forty each is left out in turn, with other validation people each time
 # ({glue:text}`sessions_tested`).
 
