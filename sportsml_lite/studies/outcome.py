@@ -119,12 +119,14 @@ class Data:
         simulated; None where they are real
     groups : of an athlete, where groups trained in another order; their data must be free to show
     told : whose they are, and what was left out
+    alone : whether, where they are few, each athlete is tested alone
     """
 
     periods: Mapping[str, Periods]
     true: pd.Series | None = None
     groups: pd.Series | None = None
     told: str = ""
+    alone: bool = True
 
 
 OUTCOMES = {  # by data set, the first one first on every page
@@ -175,7 +177,8 @@ def load(options: Options) -> Data:
     groups = None
     if "group" in periods:
         groups = periods.groupby("athlete_id")["group"].first()
-    return Data(made, None, groups, told(found.name, len(found.athletes), found.dropped))
+    words = told(found.name, len(found.athletes), found.dropped)
+    return Data(made, None, groups, words, alone=options.full)
 
 
 def simulated(options: Options) -> Data:
@@ -232,9 +235,12 @@ def shared_of(table: Table, kinds: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def splits(data: Data, partition: int) -> list[Split]:
-    """Each athlete is left out in turn; from :data:`FEW` on, five groups of athletes are."""
+    """Each athlete is left out in turn; from :data:`FEW` on, five groups of athletes are.
+
+    A quick run has one fold, and an interval needs two athletes: there it is groups for all.
+    """
     people = np.unique(np.concatenate([p.table.athlete for p in data.periods.values()]).astype(str))
-    few = len(people) < FEW
+    few = data.alone and len(people) < FEW
     return (protocol.leave_one_out if few else protocol.fold_athletes)(people, seed=partition)
 
 
