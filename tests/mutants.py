@@ -354,6 +354,28 @@ MUTANTS = [
         ("all folds share one seed",
          "options.seed + 100 * partition + fold)", "options.seed)", "studies:tested_once"),
     ),
+    *_of(
+        "prepare/periods.py",
+        ("a feature knows the test after the period",
+         '"last_change": _at(rows, change.shift(1, axis=1))', '"last_change": _at(rows, change)',
+         "periods_table"),
+        ("the running of the month before stands for the month's own",
+         'done["period"] = done["month"] - 1', 'done["period"] = done["month"]', "periods_table"),
+    ),
+    *_of(
+        "studies/outcome.py",
+        ("neighbouring changes are multiplied across a gap",
+         '.where(own["period"] - before["period"] == 1)', "", "studies_outcome:hand"),
+        ("the tested rider chooses the ridge's penalty",
+         "X, y = np.concatenate([train.X, validation.X]), np.concatenate([train.y, validation.y])",
+         "X, y = np.concatenate([train.X, test.X]), np.concatenate([train.y, test.y])",
+         "studies_outcome:laboratory"),
+    ),
+    *_of(
+        "evaluate/power.py",
+        ("the left-out athlete is not left out", "(own.sum(axis=1, keepdims=True) - own) / rows",
+         "own.sum(axis=1, keepdims=True) / (rows + periods)", "power:fast_sums"),
+    ),
 ]  # fmt: skip
 
 
