@@ -34,6 +34,7 @@ FIXED = {  # before any model was trained: whoever changes one changes what the 
     "rpe": ("lower", 0.10, 0.25),
     "srpe": ("lower", 5.0, 15.0),
     "hr_bpm": ("lower", 0.5, 1.0),
+    "change": ("lower", 0.20, 0.50),
 }
 
 

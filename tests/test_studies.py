@@ -41,7 +41,7 @@ def score(data, split, seed, arms, options):
 
 STUDY = Study(
     "distil", "Does it pay?", load, splits, score, ARMS, {"plain": "plain"}, "plain", "macro_f1",
-    ("simulated",), ("plain",), ("plain",),
+    ("simulated",), ("plain",), ("plain",), partitions=2, simulated_partitions=2,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite import evaluate
-from sportsml_lite.studies.effect import TITLES, judge
+from sportsml_lite.studies.effect import TITLES
 
 SAYS = {
     "better": "does better than",
@@ -92,18 +92,6 @@ def way(scores: pd.DataFrame, arm: str, end: str = "floor", start: str = "mean")
     )
 
 
-def own_share(scores: pd.DataFrame, arm: str) -> float:
-    """Share of an arm's squared error that is the athletes' own level: always too high, or too low.
-
-    The variance of the athletes' mean residuals, less what chance alone gives (method of moments).
-    """
-    value = scores[(scores["arm"] == arm) & scores["metric"].isin(["mse", "bias"])]
-    table = value.pivot_table(index="athlete", columns="metric", values="value")
-    n = value.groupby("athlete")["n"].first().loc[table.index]
-    chance = (np.maximum(table["mse"] - table["bias"] ** 2, 0) / np.maximum(n - 1, 1)).mean()
-    return float(max(0.0, (table["bias"] ** 2).mean() - chance) / table["mse"].mean())
-
-
 def takeaway(outcome: str, real: pd.DataFrame) -> str:
     """The chapter's one sentence, true for whatever the tables hold.
 
@@ -123,31 +111,3 @@ def against(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:
     """What the protocol lets us say of an arm against another, with the gain in RMSE."""
     found = evaluate.compare(scores, arm, rival, "rmse", quantity)
     return f"{SAYS[found.verdict]} {RIVALS[rival]} ({found.gain:+.2f})"
-
-
-def harmed(scores: pd.DataFrame, arm: str, rival: str, quantity: str) -> str:
-    """How many athletes an arm harms, e.g. ``'3 of 40'``."""
-    found = evaluate.compare(scores, arm, rival, "rmse", quantity)
-    return f"{found.harmed} of {found.athletes}"
-
-
-def survives(tables: Mapping[str, pd.DataFrame], *question: str) -> str:
-    """Whether the answer to a question of the study survives Holm's correction for all of them.
-
-    Parameters
-    ----------
-    tables : Scores by data set
-    *question : data set, target, arm, rival
-    """
-    kept = evaluate.holm(judge(by_target(tables)))
-    return "survives" if kept[question] else "does not survive"
-
-
-def features_alone(real: pd.DataFrame) -> str:
-    """Which models of features beat the mean predictor in real people."""
-    names = [n for n in ("trimp", "ratio", "ridge", "boosting", "mlp")
-             if evaluate.compare(real, n, "mean", "rmse", "rpe").verdict == "better"]  # fmt: skip
-    if not names:
-        return "none of the five models that see features alone is shown to beat the mean predictor"
-    beat = " and ".join(TITLES[n] for n in names)
-    return f"of the five models that see features alone, only {beat} can be told from the mean"

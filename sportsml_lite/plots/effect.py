@@ -156,44 +156,6 @@ def learning_curve(history: pd.DataFrame, level: float, unit: str):
     return fig
 
 
-def person(real: pd.DataFrame, simulated: pd.DataFrame):
-    """Each athlete's mean residual under ridge: real people sorted, simulated ones against ρ.
-
-    Parameters
-    ----------
-    real, simulated : Scores of one target each
-
-    Returns
-    -------
-    fig
-    """
-    fig, (top, bottom) = figure(2, 1, 5.6)
-    bias = athlete_values(real, "ridge", "bias").sort_values()
-    after = athlete_values(real, "ridge_past", "bias").loc[bias.index]
-    x = np.arange(1, len(bias) + 1)
-    top.vlines(x, after, bias, color=QUIET, lw=1.5)
-    top.plot(x, bias, "o", color=ACCENT, ms=8, mec="white")
-    top.plot(x, after, "_", color=INK, ms=12, mew=2)
-    _corner(top, "● ridge", ACCENT, 0.96)
-    _corner(top, "– with own past", INK, 0.85)
-    top.set(xlabel="people, sorted", ylabel="mean residual\n(CR10 points)", xticks=x)
-    top.set_title(REAL)
-    bias = athlete_values(simulated, "ridge", "bias")
-    factor = athlete_values(simulated, "floor", "responder").loc[bias.index]
-    bottom.scatter(factor, bias, s=22, color=ACCENT, alpha=0.7, linewidths=0)
-    bottom.set(xlabel="hidden responder factor ρ", ylabel="mean residual\n(points of effect)")
-    bottom.set_title(SIMULATED)
-    for ax in (top, bottom):
-        ax.axhline(0, color=INK, lw=1, zorder=0)
-    grammar._headline(fig, "Part of what ridge misses is the person")
-    return fig
-
-
-def _corner(ax, text: str, color: str, y: float) -> None:
-    ax.annotate(text, (0.02, y), xycoords="axes fraction", va="top", color=color,
-                fontsize=grammar.SMALL)  # fmt: skip
-
-
 def experience(panels: Mapping[str, pd.DataFrame], title: str = "What earlier sessions are worth"):
     """Mean absolute error against the number of earlier sessions on record.
 

@@ -145,6 +145,12 @@ class Track:
         return self.waited >= patience or not math.isfinite(self.rows[-1][3])
 
     def result(self, model: nn.Module, seed: int) -> TrainResult:
+        """The network with its best weights.
+
+        Raises
+        ------
+        UserError if no validation loss was finite
+        """
         if self.weights is None:
             raise UserError("training diverged: no finite validation loss; lower the rate")
         model.load_state_dict(self.weights)
