@@ -33,8 +33,8 @@ WON = {
     "worse": "MiniRocket, the rival named beforehand, beats the networks",
     "no difference": "the networks are as good as MiniRocket, the rival named beforehand, and no "
     "better",
-    "undecided": "twenty people do not tell the networks from MiniRocket, the rival named "
-    "beforehand",
+    "undecided": "so few people do not tell whether the networks or MiniRocket, the rival named "
+    "beforehand, are better",
 }
 STANDS = {
     "better": "It is better, by {}",

@@ -154,7 +154,7 @@ TITLES = {
     "minirocket_masked": "MiniRocket, knows which classes",
     "minirocket_shrink": "MiniRocket, shrunken class means",
     "minirocket_ridge": "MiniRocket, shrunken ridge",
-    "minirocket_guarded": "MiniRocket, shrunken ridge, guarded",
+    "minirocket_guarded": "MiniRocket, guarded",
     "population_random": "random exam: the same student",
     "head_random": "random exam: head, unmasked",
     "head_earliest": "earliest windows: head, unmasked",
