@@ -43,7 +43,7 @@ def all_tables(**given):
         (0.03, 0.003, "the networks beat MiniRocket", "Yes"),
         (-0.03, 0.003, "beats the networks", "That is not"),
         (0.0, 0.001, "no better", "That is not"),
-        (0.0, 0.08, "do not tell the networks from MiniRocket", "That is not"),
+        (0.0, 0.08, "do not tell whether the networks or MiniRocket", "That is not"),
     ],
 )
 def test_the_sentence_on_top_follows_the_verdict(teacher, spread, said, answer):

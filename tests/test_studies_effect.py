@@ -193,18 +193,6 @@ def test_way_by_hand():
     assert findings.way(table, "half", end="").estimate == pytest.approx(0.4)
 
 
-def test_own_share_finds_the_level_and_not_chance():
-    rng = np.random.default_rng(0)
-    for level, wanted in ((0.0, 0.0), (2.0, 0.8)):
-        bias = rng.normal(0, level, 2000) + rng.normal(0, 1, 2000) / np.sqrt(20)
-        values = {"bias": bias, "mse": 0.95 + bias**2}
-        rows = [
-            pd.DataFrame({"arm": "x", "athlete": range(2000), "metric": m, "value": v, "n": 20.0})
-            for m, v in values.items()
-        ]
-        assert findings.own_share(pd.concat(rows), "x") == pytest.approx(wanted, abs=0.03)
-
-
 def test_questions_are_asked_where_both_arms_ran(scores):
     panels = findings.by_target({"here": scores})
     found = study.judge(panels)

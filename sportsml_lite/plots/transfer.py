@@ -221,7 +221,7 @@ def lowest_table(tables: Mapping[str, pd.DataFrame], k: int = COUNTED):
         for name, scores in tables.items()
     )
     by_seed = f"Harmed by another seed alone: {', '.join(nulls)}."
-    return score_table(pd.DataFrame(rows).fillna("–"), 3, f"{CAPTION} {LOWEST} {by_seed} k = {k}.")
+    return score_table(pd.DataFrame(rows).fillna("–"), 2, f"{CAPTION} {LOWEST} {by_seed} k = {k}.")
 
 
 def mask_table(tables: Mapping[str, pd.DataFrame]):
