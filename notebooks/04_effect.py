@@ -72,9 +72,8 @@ strength = 3.0  # sessions, 0 to 1000: k, how slowly the past is believed
 # %% tags=["hide-input"]
 check_values("04_effect", globals())
 torch.set_num_threads(1)
-riders = accepted.load("outcome", "intervals").scores.query(
-    "target == 'vo2max_ml_min'"
-)
+trained = accepted.load("outcome", "intervals").scores
+riders = trained.query("target == 'vo2max_ml_min'")
 imagined = accepted.load("outcome", "simulated").scores
 real = accepted.load("effect", "pmdata").scores.query("target == 'rpe'")
 simulated = accepted.load("effect", "simulated").scores
@@ -85,7 +84,7 @@ unit = study.UNITS[data.target]
 print(data.told or f"{n_athletes} simulated athletes")
 
 # %% tags=["check"]
-for name, words in measured.said(riders, imagined, real).items():
+for name, words in measured.said(trained, imagined, real).items():
     record(name, words)
 
 # %% [markdown]
@@ -114,17 +113,16 @@ outcome_figures.ladder({"Real riders": riders, "Simulated athletes": imagined})
 #   first from 4,000 simulated athletes, whose training does pay, {glue:text}`taught_adds`.
 #
 # In the simulated athletes how much was done {glue:text}`imagined_adds`. There it is drawn by lot who
-# trains more, and it is many people. Why not in the riders? There are three reasons to tell apart.
+# trains more, and there are many of them. Why not in the riders? There are three reasons to tell apart.
 
 # %% [markdown]
 # **It cannot be measured.** Test a rider twice, and the numbers differ though nothing has changed. A
 # test that came out too high makes the change before it too large, and the one after it too small.
 # So neighbouring changes pull in opposite directions, and from how strongly they do we read the error of
 # one test: {glue:text}`error`. (This holds if the true changes of two periods have nothing to do with
-# each other. Published errors are 1 to 2 % for power, and half as much again for breath
-# {footcite:p}`hopkins2001`.) By this reckoning
-# {glue:text}`noise_share`. It is the grey zone of the figure, the {term}`noise floor`: no model can go
-# there.
+# each other. Published errors are 1 to 2 % for power {footcite:p}`hopkins2001`.) By this reckoning
+# {glue:text}`noise_share`. It is the grey zone of the figure, the {term}`noise floor`, and an
+# estimate: {glue:text}`trust`.
 #
 # **It cannot be seen by so few.** Imagine the study again and again in a world where training *does*
 # matter: one standard deviation more of it gives 1 % more VO2max. With as many riders as here,
@@ -140,7 +138,7 @@ outcome_figures.ladder({"Real riders": riders, "Simulated athletes": imagined})
 # A watch asks a smaller question: how much did *this session* do? Nobody has ever measured that. People
 # can say how hard it felt: {term}`perceived exertion`, 0 to 10 on the CR10 scale
 # {footcite:p}`foster2001`. We predict these ratings in PMData {footcite:p}`thambawita2020`,
-# {glue:text}`n_people` people with a watch, and never call them an effect. A watch maker's number
+# a dozen people with a watch, and never call them an effect. A watch maker's number
 # {footcite:p}`firstbeat2012` is a third thing.
 #
 # Our simulator has an effect of a session. A session of load $L$, after an accustomed load $C$, done by
@@ -153,7 +151,7 @@ outcome_figures.ladder({"Real riders": riders, "Simulated athletes": imagined})
 # It does not know $\rho$, and nobody knows the chance $\varepsilon$. Someone who knew all but
 # $\varepsilon$ would stand at the noise floor. Someone who sees only what a watch sees, with all the data
 # in the world, would stand at the **{term}`observable bound`**. What lies between the two no
-# architecture will find.
+# watch will find; a measured past may.
 
 # %% tags=["check"]
 record("own", own.told(mine))
@@ -327,7 +325,7 @@ for name, error in miss.items():
 # Several partitions of the people into folds, every person tested by models that never met him or her,
 # settings and stopping chosen by validation people alone:
 
-# %% mystnb={"figure": {"caption": "Squared error that is left of a session, in per cent of what the mean predictor leaves. \"Own level known\" is hindsight: it is told how far each person's sessions turn out above or below ridge on average. Blue: the line of one's own past.", "name": "fig-effect-ladder"}, "image": {"alt": "Two stairs of dots. Real people: mean predictor 100 per cent, neural network above it, ridge near it, ridge with own past well below, own level known lowest. Simulated runners: the same order, ridge with own past close to the grey noise floor."}}
+# %% mystnb={"figure": {"caption": "Squared error that is left of a session, in per cent of what the mean predictor leaves. \"Own level known\" is hindsight: it is told how far each person's sessions turn out above or below ridge on average. Blue: the line of one's own past.", "name": "fig-effect-ladder"}, "image": {"alt": "Two stairs of dots. Real people: mean predictor 100 per cent, neural network above it, ridge near it, ridge with own past well below, own level known lowest. Simulated runners: network below the mean, ridge with own past close to the grey noise floor."}}
 figures.ladder({figures.REAL: real, figures.SIMULATED: simulated})
 
 # %% tags=["hide-input"]
@@ -356,9 +354,9 @@ score_table(
 #
 # - "Not predicted" has three causes: it is noise of the test, the study is too small, or the features
 #   do not hold it. Say which you can rule out.
-# - A score needs two ends: the error of knowing nothing, and a bound that nobody can pass.
+# - A score needs two ends: the error of knowing nothing, and that of knowing all but chance.
 # - Early stopping lets people that the network has not met choose its weights.
-# - A good part of what features leave belongs to the person. One line about the past finds it.
+# - A good part of what features leave belongs to the person. One line about the past finds some of it.
 # - Perceived exertion is not a training effect. We say which of the two we predict.
 #
 # ## Exercises
@@ -394,7 +392,7 @@ record("exercise_2", answer, digits=2)
 # ### Exercise 3
 #
 # How large would the study have to be if training were worth only 0.5 % VO2max for each standard
-# deviation of it? Double the riders until `power` says that four of five studies would see it; the noise
+# deviation of it? Double 28 riders until `power` says that four of five studies would see it; the noise
 # is `measured.ceiling(riders).spread_pct`.
 #
 # Expected: {glue:text}`exercise_3`

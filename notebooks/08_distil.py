@@ -82,8 +82,8 @@ record("command", results["swimming"].command)
 # ## One window, and what such answers bought
 #
 # A watch has room for a few kilobytes. No {term}`teacher` of chapter 7 fits: not the ensemble of LSTM
-# networks, not MiniRocket, and not the mean of both. Validation athletes choose among the three; on the
-# swimmers they took {glue:text}`chosen`. A {term}`student` with a small fraction of the weights fits. It
+# networks, not MiniRocket, not boosted trees, nor a weighted mean of the first two. Validation athletes choose; on
+# the swimmers they took {glue:text}`chosen`. A {term}`student` with a small fraction of the weights fits. It
 # could learn from the labels alone. {term}`Distillation` offers it more {footcite:p}`bucila2006,hinton2015`.
 #
 # Look at the window above. The label is one word, silent about the rest. The teacher
@@ -254,15 +254,16 @@ record("live_distilled", 100 * fidelity(z, z_teacher.to(z.dtype)), digits=0)
 #
 # **Intuition.** Who has seen the answers doubts no more. MiniRocket's ridge has more weights than there
 # are windows, and fits its own almost perfectly. For these it gives the class that it prefers a
-# mean probability of {glue:text}`sure_in`. Asked for the *same* windows by a ridge that never met the
-# athlete, it says {glue:text}`sure_out`. The difference is the doubt that a student should hear.
+# mean probability of {glue:text}`sure_in`. Of the *same* windows, a ridge that never met the athlete
+# says {glue:text}`sure_out`. The difference is the doubt that a student should hear.
 #
 # **Equation.** So each training athlete is answered by the ridge of all the others. That costs no
-# second fit. Let $H$ be the matrix that turns the labels into fitted scores, $\hat y = H y$. For the windows $g$
+# second fit. Let $P$ be the matrix that turns the labels into fitted scores, $\hat y = P y$. For the windows $g$
 # of one athlete, the residual that a ridge without them would leave is
 #
-# $$ d_g = (I - H_{gg})^{-1} (y_g - \hat y_g) . $$
+# $$ d_g = (I - P_{gg})^{-1} (y_g - \hat y_g) , $$
 #
+# with $P_{gg}$ the block of these windows.
 # Scores of a ridge are no logits: they are divided by the temperature at which the out-of-fold answers
 # predict the labels best. The LSTMs are too dear to train a dozen times and are asked in sample.
 
@@ -271,13 +272,13 @@ random = torch.Generator().manual_seed(seed)
 X = torch.randn(40, 6, generator=random).double()
 y = X[:, 0] + torch.randn(40, generator=random)
 g, eye = slice(0, 10), torch.eye(6).double()  # the windows of one athlete
-H = X @ torch.linalg.solve(X.T @ X + eye, X.T)
-d = torch.linalg.solve(torch.eye(10) - H[g, g], (y - H @ y)[g])
+P = X @ torch.linalg.solve(X.T @ X + eye, X.T)
+d = torch.linalg.solve(torch.eye(10) - P[g, g], (y - P @ y)[g])
 others = torch.linalg.solve(X[10:].T @ X[10:] + eye, X[10:].T @ y[10:])
 assert torch.allclose(d, y[g] - X[g] @ others)  # fitted without them
 
 # %% [markdown]
-# Does it matter? The swimmers' gain with MiniRocket's answers: {glue:text}`trap`.
+# Does it matter to the student? The swimmers' gain with MiniRocket's answers: {glue:text}`trap`.
 #
 # ## An honest comparison
 #
@@ -303,8 +304,7 @@ figures.gain_table(tables)
 #
 # **Where does a teacher pay?** The study asks {glue:text}`asked` questions, all of them in the lab. Ask so
 # many, and some look like a gain by luck; *Holm's correction* demands more of each. **{glue:text}`claim`**
-# Worse after the correction: **{glue:text}`lost`**. A teacher passes on its errors as surely as its
-# knowledge.
+# Worse after the correction: **{glue:text}`lost`**.
 #
 # **Can the teacher lead?** {glue:text}`lead` And no student can learn from a teacher what the
 # teacher does not know.
@@ -331,7 +331,7 @@ figures.gain_table(tables)
 # ## Summary
 #
 # - A soft target carries the teacher's doubt. It is worth most where the teacher doubts for a reason.
-# - Ask a teacher out of fold: its answers to windows that it learned from hold no doubt.
+# - Ask a teacher out of fold: its answers to windows that it learned from hold little doubt.
 # - $\tau^2$ keeps the soft lesson audible at high temperature; watch KL, not $H$.
 # - Compression is no result: judge distilled against the identical plain student, and the harmed against
 #   another seed.

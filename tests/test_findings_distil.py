@@ -56,7 +56,7 @@ def test_the_sentence_on_top_follows_the_verdict(gain, spread, said):
         "A teacher pays for the swimmers" if gain > 0 else "No teacher"
     )
     assert ("swimmers" in found["lost"]) == (gain < 0)
-    assert found["chosen"] == "both, averaged in 4 of 5 models, the LSTMs in 1 of 5 models"
+    assert found["chosen"] == "the weighted mean in 4 of 5 models, the LSTMs in 1 of 5 models"
     assert all(isinstance(text, str) and text for text in found.values())
 
 
@@ -73,14 +73,14 @@ def test_the_claim_names_where_and_how_a_teacher_pays():
     only = none["arm"].str.startswith("pretrained") & none["metric"].eq("macro_f1")
     none.loc[only, "value"] += 0.05
     said = findings.findings(dict.fromkeys(findings.PEOPLE, none))["claim"]
-    assert said.startswith("No teacher pays")
+    assert said.startswith("No teacher is shown to pay")
 
 
 def test_the_teachers_sentence_follows_its_verdict():
     for step, said in ((0.1, "is better"), (-0.1, "even worse")):
         lead = findings.findings(dict.fromkeys(findings.PEOPLE, scores(teacher=step)))["lead"]
         assert lead.count(said) == 2
-        assert ("by being large" in lead) == (step < 0)
+        assert ("need not be better" in lead) == (step < 0)
 
 
 def test_a_dull_class_is_no_telling_window():

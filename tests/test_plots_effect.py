@@ -87,7 +87,7 @@ def test_fewer_athletes_are_drawn_where_they_were_tried(simulated):
 def test_the_sentence_is_true_for_its_values(real):
     said = findings.takeaway("Nothing tells", real)
     assert said.startswith("Nothing tells; for how hard a session will feel")
-    assert "removes 50 % of what ridge regression misses" in said
+    assert "removes 50 % of ridge regression's squared error" in said
     worse = _scores(ERRORS | {"ridge_past": 0.7}, "rpe")
     assert "does not help ridge regression" in findings.takeaway("Nothing tells", worse)
 

@@ -100,8 +100,8 @@ def _claim(verdicts: Mapping, survives: Mapping) -> str:
         arm = max(won, key=lambda arm: won[arm].gain.estimate)
         pays.append(f"for the {people} (most with “{TITLES[arm]}”: {won[arm].gain:+.3f})")
     if not pays:
-        return ("No teacher pays: whoever teaches, with few labels or many, no gain over the "
-                "student who never had a teacher stands after the correction.")  # fmt: skip
+        return ("No teacher is shown to pay: with few labels or many, no gain over the student who "
+                "never had a teacher stands after the correction.")  # fmt: skip
     rest = f" For the {' and the '.join(others)} no gain stands." if others else ""
     most = f"{', '.join(pays[:-1])} and {pays[-1]}" if len(pays) > 1 else pays[0]
     return f"A teacher pays {most}.{rest}"
@@ -128,7 +128,7 @@ def _leads(verdicts: Mapping[tuple[str, str], Comparison]) -> str:
         c = verdicts[name, "teacher"]
         said.append(f"For the {PEOPLE[name]} it " + LEADS[c.verdict].format(f"{c.gain:+.3f}."))
     won = [verdicts[name, "teacher"].verdict == "better" for name in ("swimming", "simulated")]
-    return " ".join(said) + " A large network does not win by being large." * (not all(won))
+    return " ".join(said) + " A larger teacher need not be better." * (not all(won))
 
 
 def by_labels(scores: pd.DataFrame) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def takeaway(outcome: str, real: pd.DataFrame) -> str:
     cut = 100 * way(real, "ridge_past", end="", start="ridge").estimate
     line = "one line about a person's own past"
     helped = (
-        f"{line} removes {cut:.0f} % of what ridge regression misses"
+        f"{line} removes {cut:.0f} % of ridge regression's squared error"
         if cut > 0
         else f"{line} does not help ridge regression"
     )

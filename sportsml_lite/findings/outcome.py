@@ -11,6 +11,7 @@ import pandas as pd
 from sportsml_lite import evaluate
 from sportsml_lite.evaluate.power import power
 from sportsml_lite.findings import effect
+from sportsml_lite.simulate.periods import TEST_ERROR_PCT
 from sportsml_lite.studies.outcome import MEASURED, TITLES
 
 WANTED = 0.8  # usual share of studies that should see an effect that is there
@@ -80,6 +81,24 @@ def share_words(scores: pd.DataFrame) -> str:
     return f"{100 * share:.0f} % of the changes' variance is error of the tests"
 
 
+def trust_words(imagined: pd.DataFrame) -> str:
+    """What the same reckoning finds where the truth is known, in words."""
+    found = ceiling(imagined).error_pct
+    found = "none" if found is None else f"{found:.1f} %"
+    return f"in the simulated athletes it finds {found}, where {TEST_ERROR_PCT:.1f} % is true"
+
+
+def orders_words(scores: pd.DataFrame | None) -> str:
+    """How many differences between orders leave out 0, in words."""
+    if scores is None:
+        return "Nothing of it is part of this run."
+    found = orders(scores)
+    out = int(((found["low"] > 0) | (found["high"] < 0)).sum())
+    if not out:
+        return f"Of {len(found)} differences none leaves out 0."
+    return f"Of {len(found)} differences {out} leave{'s' * (out == 1)} out 0, uncorrected."
+
+
 def adds(scores: pd.DataFrame, arm: str, rival: str) -> str:
     """What an arm adds to another, in words, with its gain and interval in per cent points."""
     found = evaluate.compare(scores, arm, rival, "rmse", "change")
@@ -97,19 +116,22 @@ def takeaway(real: pd.DataFrame) -> str:
 
     real : Scores of one outcome
     """
-    who = evaluate.compare(real, "who", "none", "rmse", "change").verdict == "better"
+    who = evaluate.compare(real, "who", "mean", "rmse", "change").verdict == "better"
     load = evaluate.compare(real, "load", "who", "rmse", "change").verdict == "better"
     done = evaluate.compare(real, "done", "who", "rmse", "change").verdict == "better"
     known = (
-        "Who trains, and when, tells something of how much fitter weeks of training will make them"
+        "Who trains, and when, tells something of how much fitter weeks of training make them"
         if who
-        else "Nothing we know of athletes tells how much fitter weeks of training will make them"
+        else "Who trains, and when, is not shown to tell how much fitter weeks of training make "
+        "them"
     )
     trained = (
         "and how much they did tells more"
         if load or done
         else "and how much they did adds nothing that a study of this size can see"
     )
+    if not who and not (load or done):
+        trained = "nor is how much they did"
     return f"{known}, {trained}"
 
 
@@ -124,22 +146,24 @@ def seen(noise_sd: float, slopes=(0.5, 1.0, 1.5, 2.0), riders=RIDERS) -> pd.Data
     return pd.DataFrame(rows, columns=["slope", "riders", "power"])
 
 
-def needed(noise_sd: float, slope: float, riders=RIDERS) -> str:
+def needed(noise_sd: float, slope: float, most: int = 300) -> str:
     """How many riders would see an effect of ``slope`` % in four of five studies, in words."""
-    enough = [n for n in riders if power(n, slope, noise_sd) >= WANTED]
-    return f"about {enough[0]}" if enough else f"more than {riders[-1]}"
+    enough = (n for n in range(10, most + 1, 10) if power(n, slope, noise_sd) >= WANTED)
+    found = next(enough, None)
+    return f"about {found}" if found else f"more than {most}"
 
 
-def said(riders: pd.DataFrame, imagined: pd.DataFrame, real: pd.DataFrame) -> dict[str, str]:
+def said(trained: pd.DataFrame, imagined: pd.DataFrame, real: pd.DataFrame) -> dict[str, str]:
     """What the lesson prints, by the name under which it is recorded.
 
     Parameters
     ----------
-    riders, imagined : Scores of one measured outcome, of real and of simulated athletes
+    trained : Scores of all outcomes of the riders; imagined : of simulated athletes
     real : Scores of how hard real people's sessions felt
     """
+    people = trained["athlete"].nunique()
+    riders = trained[trained["target"] == "vo2max_ml_min"]
     noise = ceiling(riders)
-    people = riders["athlete"].nunique()
     return {
         "one_sentence": effect.takeaway(takeaway(riders), real),
         "n_riders": str(people),
@@ -153,7 +177,7 @@ def said(riders: pd.DataFrame, imagined: pd.DataFrame, real: pd.DataFrame) -> di
         "noise_share": share_words(riders),
         "seen": f"{100 * power(people, 1.0, noise.spread_pct):.0f}",
         "needed": needed(noise.spread_pct, 1.0),
-        "n_people": str(real["athlete"].nunique()),
+        "trust": trust_words(imagined),
         "network_real": effect.against(real, "mlp", "ridge", "rpe"),
         "past_real": effect.against(real, "ridge_past", "ridge", "rpe"),
     }

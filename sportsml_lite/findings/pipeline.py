@@ -6,23 +6,25 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from sportsml_lite.evaluate import athlete_values, compare, mean
+from sportsml_lite.evaluate import athlete_values, compare, holm, mean
 from sportsml_lite.studies.pipeline import judge
 
+ASKED = "everything"
+UNCORRECTED = " (which does not stand after Holm's correction)"
 PEOPLE = {"swimming": "swimmers", "actes": "young riders", "simulated": "simulated runners"}
 RIVALS = {
     "better": "It beats MiniRocket, given the same windows of the athlete, by {}.",
     "worse": "MiniRocket, given the same windows of the athlete, does better still: here the "
     "pipeline loses {}.",
     "no difference": "MiniRocket, given the same windows of the athlete, does as well ({}).",
-    "undecided": "From MiniRocket, given the same windows of the athlete, it cannot be told apart "
-    "({}).",
+    "undecided": "With a guard it cannot be told from MiniRocket, given the same windows of the "
+    "athlete ({}).",
 }
 WRISTS = {
-    "better": "Yes, and better ({})",
-    "worse": "Nearly, not quite ({})",
-    "no difference": "Yes ({})",
-    "undecided": "With so few swimmers nobody can tell the two apart ({})",
+    "better": "the small one is better ({})",
+    "worse": "nearly as good, not quite ({})",
+    "no difference": "as good ({})",
+    "undecided": "with so few swimmers nobody can tell the two apart ({})",
 }
 ADVICE = {
     "better": "it pays",
@@ -37,13 +39,13 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 
     tables : Scores of ``swimming``, ``actes`` and ``simulated``
     """
-    said = {}
-    verdicts = judge(tables)
+    said, verdicts = {}, judge(tables)
+    stands = holm(verdicts)
     for dataset, people in PEOPLE.items():
         whole = verdicts[dataset, "everything"]
         luck = compare(tables[dataset], "none_again", "none")
         said |= {
-            f"{dataset}_gain": f"{whole.gain:+.3f}",
+            f"{dataset}_gain": f"{whole.gain:+.3f}" + UNCORRECTED * (not stands[dataset, ASKED]),
             f"{dataset}_harm": (
                 f"{whole.harmed} of {whole.athletes} {people} (another seed alone: {luck.harmed})"
             ),
@@ -60,7 +62,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             f"Teacher, student and five windows of each stroke change the macro-F1 of a new "
             f"swimmer by {swim['everything'].gain.estimate:+.3f}. Take the swimmer's windows out "
             f"again, and it changes by {-swim['without_personal'].gain.estimate:+.3f}; take the "
-            f"teacher out, and by {-swim['without_teacher'].gain.estimate:+.3f}. {rival}"
+            f"teacher out instead, and it changes by "
+            f"{-swim['without_teacher'].gain.estimate:+.3f}. {rival}"
         ),
         **{
             name: f"{-swim[name].gain.estimate:+.3f}: {ADVICE[swim[name].verdict]}"

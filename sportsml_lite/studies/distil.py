@@ -89,7 +89,7 @@ ARMS = {
     "teacher_8": Arm(BEST, itself=True, n_labelled=FEW),
 }
 NAMES = {"lstm": "the LSTMs", "minirocket": "MiniRocket", "blend": "both, averaged"}
-CHOSEN = NAMES | {"boosting": "boosted trees"}
+CHOSEN = NAMES | {"boosting": "boosted trees", "blend": "the weighted mean"}
 TITLES = {
     "plain": "labels alone",
     "distilled": "labels and teacher",
