@@ -213,7 +213,8 @@ def lowest_table(tables: Mapping[str, pd.DataFrame], k: int = COUNTED):
             if arm in set(part["arm"]) - {"population", AGAIN}:
                 found = compare(part, arm, "population")
                 row[f"{name}: harmed"] = f"{found.harmed} of {found.athletes}"
-                row[f"{name}: lowest tenth"] = lowest_tenth(part, arm, "population", AGAIN)
+                lowest = lowest_tenth(part, arm, "population", AGAIN)
+                row[f"{name}: lowest tenth"] = shared.narrow(lowest)
         if len(row) > 1:
             rows.append(row)
     nulls = (
@@ -304,7 +305,7 @@ def judged_table(verdicts: Mapping[tuple, Comparison], survives: Mapping[tuple, 
 
     def names(data: str, arm: str, against: str, k: float) -> dict[str, str]:
         windows = "–" if np.isnan(k) else f"{k:g}"
-        return {"data": data, "k": windows, "arm": TITLES[arm], "against": TITLES[against]}
+        return {"data, k": f"{data}, {windows}", "arm": TITLES[arm], "against": TITLES[against]}
 
     return shared.judged_table(
         verdicts, survives, names, lambda data, _arm, _against, k: nulls[data, k],
