@@ -89,7 +89,7 @@ def test_figures_draw_what_there_is_and_say_what_is_not():
     table = scores(EVEN | {"none": 4.0}, groups=True)
     real = {("intervals", "vo2max_ml_min"): table.drop(index=table[table["arm"] == "floor"].index)}
     title = next(iter(figures.first(real)))
-    assert title == "28 riders: VO2max"
+    assert title == "12 riders: VO2max"
     fig = figures.ladder(figures.first(real))
     grey = [p for p in fig.axes[0].patches if p.get_width() > 1]
     assert grey[0].get_width() == pytest.approx(100 * 4 / 9)

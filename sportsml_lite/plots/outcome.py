@@ -24,16 +24,16 @@ SHORT = {
     "floor": "noise floor (grey)",
 }
 DATA = {
-    "intervals": "28 riders",
-    "sylta2016": "20 riders, three orders",
-    "strava_runners": "116 runners",
+    "intervals": "riders",
+    "sylta2016": "riders, three orders",
+    "strava_runners": "runners",
     "simulated": "simulated athletes",
 }
 
 
-def panel_title(dataset: str, outcome: str) -> str:
-    """Title of a panel: whose, and what of theirs."""
-    return f"{DATA.get(dataset, dataset)}: {findings.NAMES[outcome]}"
+def panel_title(dataset: str, outcome: str, athletes: int) -> str:
+    """Title of a panel: how many were tested, and what of theirs."""
+    return f"{athletes} {DATA.get(dataset, dataset)}: {findings.NAMES[outcome]}"
 
 
 def ladder(panels: Mapping[str, pd.DataFrame], title: str = "", arms=tuple(SHORT)):
@@ -66,7 +66,8 @@ def first(panels: Mapping[tuple[str, str], pd.DataFrame]) -> dict[str, pd.DataFr
     """The first outcome of each data set, under the title of its panel."""
     leads = {}
     for (dataset, outcome), scores in panels.items():
-        leads.setdefault(dataset, (panel_title(dataset, outcome), scores))
+        title = panel_title(dataset, outcome, scores["athlete"].nunique())
+        leads.setdefault(dataset, (title, scores))
     return dict(leads.values())
 
 
