@@ -85,6 +85,14 @@ def test_orders_are_compared_by_welch_and_say_how_many_would_be_needed():
     assert findings.order_rows(None) == []
 
 
+def test_an_athlete_counts_once_however_often_folded_and_only_with_all_tests():
+    once = scores(EVEN, groups=True)
+    thrice = pd.concat([once.assign(partition=p) for p in range(3)])
+    pd.testing.assert_frame_equal(findings.orders(once), findings.orders(thrice))
+    short = once.assign(n=once["n"].where(once["athlete"] != "a11", 2.0))
+    assert "a11" not in set(findings.whole_changes(short)["athlete"])
+
+
 def test_figures_draw_what_there_is_and_say_what_is_not():
     table = scores(EVEN | {"none": 4.0}, groups=True)
     real = {("intervals", "vo2max_ml_min"): table.drop(index=table[table["arm"] == "floor"].index)}

@@ -183,6 +183,17 @@ def said(trained: pd.DataFrame, imagined: pd.DataFrame, real: pd.DataFrame) -> d
     }
 
 
+def whole_changes(scores: pd.DataFrame) -> pd.DataFrame:
+    """Change from first to last test with the group, a row an athlete who missed no test.
+
+    Every partition holds the same tests again, and who missed one has a change over fewer periods.
+
+    scores : of one outcome
+    """
+    total = scores[scores["metric"] == "total"].drop_duplicates("athlete")
+    return total[total["n"] == total["n"].max()]
+
+
 def orders(scores: pd.DataFrame) -> pd.DataFrame:
     """Differences between groups that trained in another order, with 95 % intervals (Welch).
 
@@ -197,7 +208,7 @@ def orders(scores: pd.DataFrame) -> pd.DataFrame:
     """
     from scipy.stats import ttest_ind
 
-    total = scores[scores["metric"] == "total"]
+    total = whole_changes(scores)
     values = {name: part["value"].to_numpy() for name, part in total.groupby("group")}
     rows, names = {}, sorted(values)
     for i, first in enumerate(names):

@@ -114,7 +114,7 @@ def orders(scores: pd.DataFrame | None, title: str = ""):
     """
     if scores is None:
         return nothing("Not part of this run.")
-    total = scores[scores["metric"] == "total"]
+    total = findings.whole_changes(scores)
     fig, ax = figure(height_in=2.6)
     names = sorted(total["group"].unique())
     for y, name in enumerate(names[::-1]):

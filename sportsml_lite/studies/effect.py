@@ -22,6 +22,7 @@ from sportsml_lite.baselines import sessions as baselines
 from sportsml_lite.collect import fetch
 from sportsml_lite.collect.datasets import public
 from sportsml_lite.collect.datasets.dataset import told
+from sportsml_lite.errors import UserError
 from sportsml_lite.models import MLP
 from sportsml_lite.prepare import Table
 from sportsml_lite.protocol import Split
@@ -348,7 +349,17 @@ def _by_experience(data: Data, test: Table, prediction: np.ndarray) -> list[pd.D
 
 
 def example(options: Options) -> tuple[Data, list[Table]]:
-    """Data, and one split of it, for a page: training, validation and test, the last by time."""
+    """Data, and one split of it, for a page: training, validation and test, the last by time.
+
+    Raises
+    ------
+    UserError for a data set of tests before and after weeks, and as :func:`load` does
+    """
+    if not knows(options):
+        raise UserError(
+            f"{options.name} holds tests before and after weeks, no effect of a session; run "
+            f"04_effect_lab -p dataset {options.name}"
+        )
     data = load(options)
     table = data.tables[data.target]
     train, validation, test = cut(table, protocol.fold_athletes(table.athlete)[0])

@@ -266,7 +266,7 @@ def score(
 
 
 def totals(table: Table, groups: pd.Series) -> pd.DataFrame:
-    """Change over all periods of who was tested in each, with the group: ``total``, %."""
+    """Change over the periods that an athlete has, n of them, with the group: ``total``, %."""
     own = pd.DataFrame({"athlete": table.athlete.astype(str), "change": table.y})
     own["factor"] = 1 + own["change"] / 100
     found = own.groupby("athlete")["factor"].agg(["prod", "size"])
