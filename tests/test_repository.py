@@ -106,6 +106,7 @@ training
 transfer baselines
 teachers
 soft
+tune recommend
 studies
 findings
 plots
