@@ -34,7 +34,7 @@ TEMPLATES = MappingProxyType(
         "much more": (1.6, 0.0),
         "less": (0.7, 0.0),
         "half": (0.5, 0.0),
-        "rest": (0.3, 0.0),
+        "rest": (0.3, -2.0),
         "harder": (1.0, 0.4),
         "easier": (1.0, -0.4),
         "more and easier": (1.3, -0.4),
@@ -44,7 +44,9 @@ TEMPLATES = MappingProxyType(
 )
 LONG = 1.6  # minutes of the long session, as a factor on another easy one (assumption)
 HARD_COST_MIN = 5  # one more hard session must bring the zones nearer by so many minutes
-UNBOUND_MIN = 600
+HARDER_MIN = 10  # a harder week has so many hard minutes more at least
+NEAR_MIN = 15  # hard minutes off the nearest mix are no reason for one more session
+UNBOUND_MIN = 600  # of a session that no cap bounds
 
 
 def candidates(person, wishes) -> list[Week]:
@@ -64,14 +66,26 @@ def candidates(person, wishes) -> list[Week]:
             f"minutes = {wishes.minutes:g}: a session of {person.sport} takes {least:.0f} at "
             f"least; give {least:.0f} minutes a week or more"
         )
+    weeks = {}
+    for week in _weeks(person, wishes):
+        weeks.setdefault(week.sessions, week)
+    return list(weeks.values())
+
+
+def _weeks(person, wishes):
     if limits.month_empty(person):
-        weeks = _gentle(person, wishes)
+        yield from _gentle("gentle start", np.inf, person, wishes)
     else:
-        weeks = [lay_out(n, *_target(person, *t), person, wishes) for n, t in TEMPLATES.items()]
-        weeks += [*_habit(person, wishes), *_all_time(person, wishes)]
+        for name, template in TEMPLATES.items():
+            yield lay_out(name, *_target(person, *template), person, wishes)
+            if wishes.injury == "injured":
+                break  # as usual, to see it refused
+        else:
+            yield from _habit(person, wishes)
+            yield from _all_time(person, wishes)
     if wishes.injury == "injured":
-        weeks.append(Week("no training", ()))
-    return list({week.sessions: week for week in reversed(weeks)}.values())[::-1]
+        yield from _gentle("at most", limits.bound_min(person, wishes), person, wishes)
+        yield Week("no training", ())
 
 
 def accepted(person, wishes) -> tuple[list[Week], list[tuple[Week, tuple[str, ...]]]]:
@@ -85,7 +99,8 @@ def accepted(person, wishes) -> tuple[list[Week], list[tuple[Week, tuple[str, ..
     found = [(week, rules.broken(week, person, wishes)) for week in weeks]
     kept = [week for week, broken in found if not broken]
     if not kept:
-        week, broken = min(found, key=lambda pair: len(pair[1]))
+        # The nearest breaks the fewest rules, and of these rather the goal than the time there is.
+        week, broken = min(found, key=lambda pair: (len(pair[1]), pair[1][0][0].name != "goal"))
         rule, reason = broken[0]
         raise UserError(
             f"no week keeps to all rules; the nearest is {week.name!r}. {reason} To change that, "
@@ -112,11 +127,14 @@ def lay_out(name: str, zone_minutes, sessions: int, person, wishes) -> Week:
     zone_minutes, room = np.asarray(zone_minutes, float), training_days(wishes)
     fewest = max(1, int(zone_minutes.sum() // limits.shortest("easy", person)))
     first = min(max(sessions, 1), fewest, room)
-    for count in range(first, room + 1):
-        if found := _fit(zone_minutes, count, person, wishes, capped=True):
+    tries = [(count, NEAR_MIN, True) for count in range(first, room + 1)]
+    # Rather less hard than asked for than over the cap; if that is not to be done either, the week
+    # stays as it is, for the rule to refuse.
+    tries += [(room, np.inf, True), (room, np.inf, False)]
+    for count, near, capped in tries:
+        if found := _fit(zone_minutes, count, near, capped, person, wishes):
             return Week(name, found)
-    # Under the cap it cannot be done: it stays as it is, for the rule to refuse.
-    return Week(name, _fit(zone_minutes, room, person, wishes, capped=False))
+    return Week(name, _placed([("easy", UNBOUND_MIN)] * room, wishes))
 
 
 def _target(person, volume, tilt):
@@ -126,18 +144,21 @@ def _target(person, volume, tilt):
     shares = recent / total if total > 0 else np.array([0.5, 0.5, 0, 0, 0])
     shares = shares * np.exp(tilt * np.arange(-2, 3))
     # Who hardly trained is planned for as for one session of the start.
-    minutes = volume * max(total, limits.LIMITS["none"].start_min)
-    return minutes * shares / shares.sum(), round(person.sessions_week * min(volume, 1))
+    minutes = volume * max(total, limits.LIMITS["none"].start_min) * shares / shares.sum()
+    if tilt > 0:  # who never trains hard begins with one repetition
+        more = max(0, HARDER_MIN - (minutes[2:].sum() - volume * sum(recent[2:])))
+        minutes += np.array([-more / 2, -more / 2, more, 0, 0])
+    return minutes, round(person.sessions_week * min(volume, 1))
 
 
-def _gentle(person, wishes):
-    """After an empty month: one to three short and easy sessions."""
-    minutes = int(limits.cap_min(person, wishes))
+def _gentle(name, bound, person, wishes):
+    """Three, two or one easy session under the cap, and all together under the bound."""
     most = min(limits.START_SESSIONS, training_days(wishes))
-    return [
-        Week(f"gentle start, {n} × {minutes} min", _placed([("easy", minutes)] * n, wishes))
-        for n in range(most, 0, -1)
-    ]
+    for count in range(most, 0, -1):
+        minutes = int(min(limits.most_minutes(person, wishes, "easy"), bound / count))
+        if minutes >= limits.SHORTEST_MIN:
+            sessions = _placed([("easy", minutes)] * count, wishes)
+            yield Week(f"{name}, {count} × {minutes} min easy", sessions)
 
 
 def _habit(person, wishes):
@@ -165,50 +186,67 @@ def _all_time(person, wishes):
     ]
 
 
-def _fit(zone_minutes, count, person, wishes, capped):
+def _fit(zone_minutes, count, near, capped, person, wishes):
     """So many sessions, or () where they do not fit under the cap."""
     kinds = limits.sport(person).kinds
     most = {k: limits.most_minutes(person, wishes, k) if capped else UNBOUND_MIN for k in kinds}
-    for hard in _mixes(zone_minutes, count, most, person, wishes):
+    for hard in _mixes(zone_minutes, count, near, most, person, wishes):
         left = zone_minutes.sum() - sum(minutes for _, minutes in hard)
         easy = _easy(left, count - len(hard), most, limits.shortest("easy", person))
-        if easy is not None and _days(tuple(sorted(set(wishes.days))), _kinds([*hard, *easy])):
+        if easy is not None:
             return _placed([*hard, *easy], wishes)
     return ()
 
 
-def _mixes(zone_minutes, count, most, person, wishes):
-    """Sets of hard sessions, the one nearest to the minutes asked for in zones 3 and 4–5 first."""
-    easy_only = wishes.injury != "none" or not set(WORK) <= set(most)
-    at_most = 0 if easy_only else min(max(1, count // 2), limits.sport(person).hard_most)
-    lengths = [
-        [m for m in _lengths(kind) if limits.shortest(kind, person) <= m <= most.get(kind, 0)]
-        for kind in WORK
-    ]
-    asked = zone_minutes[2], zone_minutes[3:].sum()
-    found = {(): sum(asked)}
-    numbers = [n for n in product(range(at_most + 1), repeat=2) if 0 < sum(n) <= at_most]
-    for (tempo, intervals), (t, i) in product(numbers, product(*[x or [0] for x in lengths])):
-        if (tempo and not t) or (intervals and not i):
-            continue
-        mix = (("tempo", t),) * tempo + (("intervals", i),) * intervals
-        done = tempo * _work_min("tempo", t), intervals * _work_min("intervals", i)
-        off = abs(asked[0] - done[0]) + abs(asked[1] - done[1]) + HARD_COST_MIN * len(mix)
-        found[mix] = min(off, found.get(mix, np.inf))
-    return sorted(found, key=found.get)
+def _mixes(zone_minutes, count, near, most, person, wishes):
+    """Sets of hard sessions that come near to the minutes asked for in zones 3 and 4–5."""
+    asked, lengths = limits.sport(person), {}
+    if wishes.injury == "none" and set(WORK) <= set(asked.kinds):
+        lengths = {k: _lengths(k, limits.shortest(k, person), most[k]) for k in WORK}
+    at_most = min((count + 1) // 2, asked.hard_most)
+    days = tuple(sorted(set(wishes.days)))
+    mixes, done = _menu(count, at_most, tuple(lengths.values()), days)
+    size = np.array([len(mix) for mix in mixes])
+    off = np.abs(done - [zone_minutes[2], zone_minutes[3:].sum()]).sum(axis=1)
+    off += HARD_COST_MIN * size
+    best = off.argmin()
+    kept = (off <= off[best] + near) & (size <= size[best])
+    return [mixes[i] for i in off.argsort(kind="stable") if kept[i]]
 
 
 @cache
-def _lengths(kind):
-    """Minutes of a hard session with 1, 2, … repetitions, rounded up to 5."""
+def _menu(count, most, lengths, days):
+    """All sets of hard sessions, and their minutes in zones 3 and 4–5, (M, 2)."""
+    numbers = product(range(most + 1), repeat=len(WORK)) if lengths else ()
+    mixes = [()]
+    for number in numbers:
+        if 0 < sum(number) <= most and _days(days, _whole(number, count)):
+            each = [some if n else [0] for n, some in zip(number, lengths, strict=True)]
+            for long in product(*each):
+                sessions = zip(WORK, long, number, strict=True)
+                mixes.append(tuple((kind, m) for kind, m, n in sessions for _ in range(n)))
+    zones = [sum((_zones(*session) for session in mix), np.zeros(5)) for mix in mixes]
+    return mixes, np.array([[z[2], z[3:].sum()] for z in zones])
+
+
+def _whole(number, count):
+    """Kinds of a whole week with so many sessions of each hard kind."""
+    hard = tuple(kind for kind, n in zip(WORK, number, strict=True) for _ in range(n))
+    left = count - len(hard)
+    return hard + ("long",) * (left > 1) + ("easy",) * (left - (left > 1))
+
+
+def _zones(kind, minutes):
+    return PlannedSession(0, kind, minutes).zone_minutes()
+
+
+@cache
+def _lengths(kind, shortest, most):
+    """Minutes of a hard session with 1, 2, … repetitions, rounded up to 5, in these bounds."""
     once = sum(minutes for minutes, _, _ in WORK[kind])
-    all_ = (WARM_MIN + COOL_MIN + once * n for n in range(1, TIMES_MOST[kind] + 1))
-    return [int(-(-minutes // 5) * 5) for minutes in all_]
-
-
-@cache
-def _work_min(kind, minutes):
-    return PlannedSession(0, kind, minutes).zone_minutes()[2:].sum() if minutes else 0.0
+    every = (WARM_MIN + COOL_MIN + once * n for n in range(1, TIMES_MOST[kind] + 1))
+    rounded = (int(-(-minutes // 5) * 5) for minutes in every)
+    return tuple(minutes for minutes in rounded if shortest <= minutes <= most)
 
 
 def _easy(total, count, most, shortest):
