@@ -8,22 +8,14 @@ in no way is left as it is: the rule that refuses it says why.
 
 from __future__ import annotations
 
-from functools import cache
-from itertools import combinations, permutations, product
 from types import MappingProxyType
 
 import numpy as np
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.recommend import limits, rules
-from sportsml_lite.recommend.week import (
-    COOL_MIN,
-    TIMES_MOST,
-    WARM_MIN,
-    WORK,
-    PlannedSession,
-    Week,
-)
+from sportsml_lite.recommend.layout import frame, lay_out, placed
+from sportsml_lite.recommend.week import SHORTEST_MIN, Week
 
 # Name: factor on the minutes of the last four weeks, and tilt of their zones, as in `periods`.
 TEMPLATES = MappingProxyType(
@@ -42,11 +34,7 @@ TEMPLATES = MappingProxyType(
         "less and easier": (0.7, -2.0),
     }
 )
-LONG = 1.6  # minutes of the long session, as a factor on another easy one (assumption)
-HARD_COST_MIN = 5  # one more hard session must bring the zones nearer by so many minutes
 HARDER_MIN = 10  # a harder week has so many hard minutes more at least
-NEAR_MIN = 15  # hard minutes off the nearest mix are no reason for one more session
-UNBOUND_MIN = 600  # of a session that no cap bounds
 
 
 def candidates(person, wishes) -> list[Week]:
@@ -72,22 +60,6 @@ def candidates(person, wishes) -> list[Week]:
     return list(weeks.values())
 
 
-def _weeks(person, wishes):
-    if limits.month_empty(person):
-        yield from _gentle("gentle start", np.inf, person, wishes)
-    else:
-        for name, template in TEMPLATES.items():
-            yield lay_out(name, *_target(person, *template), person, wishes)
-            if wishes.injury == "injured":
-                break  # as usual, to see it refused
-        else:
-            yield from _habit(person, wishes)
-            yield from _all_time(person, wishes)
-    if wishes.injury == "injured":
-        yield from _gentle("at most", limits.bound_min(person, wishes), person, wishes)
-        yield Week("no training", ())
-
-
 def accepted(person, wishes) -> tuple[list[Week], list[tuple[Week, tuple[str, ...]]]]:
     """The candidates that keep to all rules, and the others with the reasons why not.
 
@@ -109,32 +81,20 @@ def accepted(person, wishes) -> tuple[list[Week], list[tuple[Week, tuple[str, ..
     return kept, [(week, tuple(why for _, why in broken)) for week, broken in found if broken]
 
 
-def training_days(wishes) -> int:
-    """Days of a week with a session, at most."""
-    return max(min(len(set(wishes.days)), 7 - limits.rest_days(wishes)), 1)
-
-
-def lay_out(name: str, zone_minutes, sessions: int, person, wishes) -> Week:
-    """Sessions whose minutes by zone come near the ones asked for.
-
-    Parameters
-    ----------
-    name : of the week
-    zone_minutes : (5,) asked for
-    sessions : how many; there are more, up to the days there are, where the cap asks for it
-    person, others : whom the week is for, and what they wish
-    """
-    zone_minutes, room = np.asarray(zone_minutes, float), training_days(wishes)
-    fewest = max(1, int(zone_minutes.sum() // limits.shortest("easy", person)))
-    first = min(max(sessions, 1), fewest, room)
-    tries = [(count, NEAR_MIN, True) for count in range(first, room + 1)]
-    # Rather less hard than asked for than over the cap; if that is not to be done either, the week
-    # stays as it is, for the rule to refuse.
-    tries += [(room, np.inf, True), (room, np.inf, False)]
-    for count, near, capped in tries:
-        if found := _fit(zone_minutes, count, near, capped, person, wishes):
-            return Week(name, found)
-    return Week(name, _placed([("easy", UNBOUND_MIN)] * room, wishes))
+def _weeks(person, wishes):
+    within, injured = frame(person, wishes), wishes.injury == "injured"
+    if limits.month_empty(person):
+        yield from _gentle("gentle start", np.inf, within)
+    else:
+        # Of the injured only one week is shown, for the rules to refuse.
+        for name, (volume, tilt) in list(TEMPLATES.items())[: 1 if injured else None]:
+            yield lay_out(name, *_target(person, volume, tilt), within)
+    if injured:
+        yield from _gentle("at most", limits.bound_min(person, wishes), within)
+        yield Week("no training", ())
+    elif not limits.month_empty(person):
+        yield from _habit(person, wishes, within)
+        yield from _all_time(person, wishes, within)
 
 
 def _target(person, volume, tilt):
@@ -151,157 +111,30 @@ def _target(person, volume, tilt):
     return minutes, round(person.sessions_week * min(volume, 1))
 
 
-def _gentle(name, bound, person, wishes):
+def _gentle(name, bound, within):
     """Three, two or one easy session under the cap, and all together under the bound."""
-    most = min(limits.START_SESSIONS, training_days(wishes))
-    for count in range(most, 0, -1):
-        minutes = int(min(limits.most_minutes(person, wishes, "easy"), bound / count))
-        if minutes >= limits.SHORTEST_MIN:
-            sessions = _placed([("easy", minutes)] * count, wishes)
+    for count in range(min(limits.START_SESSIONS, within.room), 0, -1):
+        minutes = int(min(within.most["easy"], bound / count))
+        if minutes >= SHORTEST_MIN:
+            sessions = placed([("easy", minutes)] * count, within.days)
             yield Week(f"{name}, {count} × {minutes} min easy", sessions)
 
 
-def _habit(person, wishes):
+def _habit(person, wishes, within):
     """As near to the old habit as three or more easy sessions under the cap come."""
     now, habit = sum(person.recent_min_week), sum(person.habit_min_week)
-    count = max(round(person.sessions_week), limits.START_SESSIONS)
-    count = min(count, training_days(wishes))
-    room = count * limits.most_minutes(person, wishes, "easy")
+    count = min(max(round(person.sessions_week), limits.START_SESSIONS), within.room)
+    room = count * within.most["easy"]
     total = min(habit, room, limits.bound_min(person, wishes))
-    if total <= 1.1 * now or total < limits.SHORTEST_MIN:
-        return []
-    return [lay_out("back to habit", (total / 2, total / 2, 0, 0, 0), count, person, wishes)]
+    if total > 1.1 * now and total >= within.shortest:
+        yield lay_out("back to habit", (total / 2, total / 2, 0, 0, 0), count, within)
 
 
-def _all_time(person, wishes):
-    total = max(sum(person.recent_min_week), limits.LIMITS["none"].start_min)
+def _all_time(person, wishes, within):
     if not wishes.minutes:
-        return []
+        return
     # Minutes are rounded to 5, some of them up.
-    volume = max(wishes.minutes - 2.5 * training_days(wishes), 10) / total
-    names = {"all your time": 0.0, "all your time, harder": 0.4}
-    return [
-        lay_out(name, *_target(person, min(volume, 1.6), tilt), person, wishes)
-        for name, tilt in names.items()
-    ]
-
-
-def _fit(zone_minutes, count, near, capped, person, wishes):
-    """So many sessions, or () where they do not fit under the cap."""
-    kinds = limits.sport(person).kinds
-    most = {k: limits.most_minutes(person, wishes, k) if capped else UNBOUND_MIN for k in kinds}
-    for hard in _mixes(zone_minutes, count, near, most, person, wishes):
-        left = zone_minutes.sum() - sum(minutes for _, minutes in hard)
-        easy = _easy(left, count - len(hard), most, limits.shortest("easy", person))
-        if easy is not None:
-            return _placed([*hard, *easy], wishes)
-    return ()
-
-
-def _mixes(zone_minutes, count, near, most, person, wishes):
-    """Sets of hard sessions that come near to the minutes asked for in zones 3 and 4–5."""
-    asked, lengths = limits.sport(person), {}
-    if wishes.injury == "none" and set(WORK) <= set(asked.kinds):
-        lengths = {k: _lengths(k, limits.shortest(k, person), most[k]) for k in WORK}
-    at_most = min((count + 1) // 2, asked.hard_most)
-    days = tuple(sorted(set(wishes.days)))
-    mixes, done = _menu(count, at_most, tuple(lengths.values()), days)
-    size = np.array([len(mix) for mix in mixes])
-    off = np.abs(done - [zone_minutes[2], zone_minutes[3:].sum()]).sum(axis=1)
-    off += HARD_COST_MIN * size
-    best = off.argmin()
-    kept = (off <= off[best] + near) & (size <= size[best])
-    return [mixes[i] for i in off.argsort(kind="stable") if kept[i]]
-
-
-@cache
-def _menu(count, most, lengths, days):
-    """All sets of hard sessions, and their minutes in zones 3 and 4–5, (M, 2)."""
-    numbers = product(range(most + 1), repeat=len(WORK)) if lengths else ()
-    mixes = [()]
-    for number in numbers:
-        if 0 < sum(number) <= most and _days(days, _whole(number, count)):
-            each = [some if n else [0] for n, some in zip(number, lengths, strict=True)]
-            for long in product(*each):
-                sessions = zip(WORK, long, number, strict=True)
-                mixes.append(tuple((kind, m) for kind, m, n in sessions for _ in range(n)))
-    zones = [sum((_zones(*session) for session in mix), np.zeros(5)) for mix in mixes]
-    return mixes, np.array([[z[2], z[3:].sum()] for z in zones])
-
-
-def _whole(number, count):
-    """Kinds of a whole week with so many sessions of each hard kind."""
-    hard = tuple(kind for kind, n in zip(WORK, number, strict=True) for _ in range(n))
-    left = count - len(hard)
-    return hard + ("long",) * (left > 1) + ("easy",) * (left - (left > 1))
-
-
-def _zones(kind, minutes):
-    return PlannedSession(0, kind, minutes).zone_minutes()
-
-
-@cache
-def _lengths(kind, shortest, most):
-    """Minutes of a hard session with 1, 2, … repetitions, rounded up to 5, in these bounds."""
-    once = sum(minutes for minutes, _, _ in WORK[kind])
-    every = (WARM_MIN + COOL_MIN + once * n for n in range(1, TIMES_MOST[kind] + 1))
-    rounded = (int(-(-minutes // 5) * 5) for minutes in every)
-    return tuple(minutes for minutes in rounded if shortest <= minutes <= most)
-
-
-def _easy(total, count, most, shortest):
-    """Easy sessions and at most one long one, or None where they do not fit."""
-    if not count:
-        return [] if total < shortest else None
-    if total < count * shortest - 5:
-        return [("easy", min(shortest, most["easy"]))] if count == 1 and total > -5 else None
-    long = count >= 2 and most["long"] > 0
-    each = total / (count - 1 + LONG) if long else total / count
-    longest = min(LONG * each, most["long"]) if long else 0
-    each = (total - longest) / (count - long)
-    if each > most["easy"] + 2.5:
-        return None
-    plan = [("long", longest)] * long + [("easy", each)] * (count - long)
-    return [(kind, _rounded(minutes, most[kind], shortest)) for kind, minutes in plan]
-
-
-def _rounded(minutes, most, shortest):
-    """To 5 minutes, under the cap; a cap of 33 minutes is used to the full."""
-    return int(min(max(5 * round(minutes / 5), shortest), most))
-
-
-def _kinds(sessions):
-    return tuple(kind for kind, _ in sessions)
-
-
-def _placed(sessions, wishes):
-    days = _days(tuple(sorted(set(wishes.days))), _kinds(sessions))
-    done = [PlannedSession(d, kind, m) for d, (kind, m) in zip(days, sessions, strict=True)]
-    return tuple(sorted(done, key=lambda s: s.day))
-
-
-@cache
-def _days(days, kinds):
-    """A day for each session, spread out, the long one at the weekend; () where there are none."""
-    fixed = [i for i, kind in enumerate(kinds) if kind != "easy"]
-    best = ()
-    for chosen in combinations(days, len(kinds)):
-        for some in permutations(chosen, len(fixed)):
-            others = iter(day for day in chosen if day not in some)
-            at = dict(zip(fixed, some, strict=True))
-            found = tuple(at[i] if i in at else next(others) for i in range(len(kinds)))
-            if (cost := _cost(found, kinds)) is not None:
-                best = min(best or (cost, found), (cost, found))
-    return best[1] if best else ()
-
-
-def _cost(days, kinds):
-    """How badly days suit kinds; None where the rules forbid it. Weeks follow one another."""
-    hard = {d for d, kind in zip(days, kinds, strict=True) if kind in WORK}
-    after = {(d + 1) % 7 for d in hard}
-    long = {d for d, kind in zip(days, kinds, strict=True) if kind == "long"}
-    tired = {(d + 1) % 7 for d, k in zip(days, kinds, strict=True) if k == "intervals"}
-    if hard & after or long & tired:
-        return None
-    in_a_row = sum((d + 1) % 7 in days for d in days)
-    return in_a_row, len(long - {5, 6}), len(long & after)
+    total = max(sum(person.recent_min_week), limits.LIMITS["none"].start_min)
+    volume = min(max(wishes.minutes - 2.5 * within.room, SHORTEST_MIN) / total, 1.6)
+    for name, tilt in {"all your time": 0.0, "all your time, harder": 0.4}.items():
+        yield lay_out(name, *_target(person, volume, tilt), within)
