@@ -8,13 +8,14 @@ in no way is left as it is: the rule that refuses it says why.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.recommend import limits, rules
-from sportsml_lite.recommend.layout import frame, lay_out, placed
+from sportsml_lite.recommend.layout import even, frame, lay_out
 from sportsml_lite.recommend.week import SHORTEST_MIN, Week
 
 # Name: factor on the minutes of the last four weeks, and tilt of their zones, as in `periods`.
@@ -114,20 +115,18 @@ def _target(person, volume, tilt):
 def _gentle(name, bound, within):
     """Three, two or one easy session under the cap, and all together under the bound."""
     for count in range(min(limits.START_SESSIONS, within.room), 0, -1):
-        minutes = int(min(within.most["easy"], bound / count))
-        if minutes >= SHORTEST_MIN:
-            sessions = placed([("easy", minutes)] * count, within.days)
-            yield Week(f"{name}, {count} × {minutes} min easy", sessions)
+        if min(within.most["easy"], bound / count) >= SHORTEST_MIN:
+            week = even(name, bound, count, within)
+            yield replace(week, name=f"{name}, {count} × {week.longest_min} min easy")
 
 
 def _habit(person, wishes, within):
     """As near to the old habit as three or more easy sessions under the cap come."""
     now, habit = sum(person.recent_min_week), sum(person.habit_min_week)
     count = min(max(round(person.sessions_week), limits.START_SESSIONS), within.room)
-    room = count * within.most["easy"]
-    total = min(habit, room, limits.bound_min(person, wishes))
-    if total > 1.1 * now and total >= within.shortest:
-        yield lay_out("back to habit", (total / 2, total / 2, 0, 0, 0), count, within)
+    total = min(habit, count * within.most["easy"], limits.bound_min(person, wishes))
+    if total > 1.1 * now and total >= count * within.shortest:
+        yield even("back to habit", total, count, within)
 
 
 def _all_time(person, wishes, within):

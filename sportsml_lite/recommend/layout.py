@@ -28,6 +28,8 @@ LONG = 1.6  # minutes of the long session, as a factor on another easy one (assu
 HARD_COST_MIN = 5  # one more hard session must bring the zones nearer by so many minutes
 NEAR_MIN = 15  # hard minutes off the nearest set are no reason for one more session
 
+FULL_MIN = 60  # below it, rounding to 5 minutes may undo what a cap grows by in a month
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -88,14 +90,21 @@ def lay_out(name: str, zone_minutes, sessions: int, within: Frame) -> Week:
     return Week(name, placed([("easy", LONGEST_MIN)] * within.room, within.days))
 
 
-def placed(sessions, days) -> tuple[PlannedSession, ...]:
+def even(name: str, total: float, sessions: int, within: Frame) -> Week:
+    """So many easy sessions of equal whole minutes under the cap, at most ``total`` together."""
+    minutes = int(min(within.most["easy"], total / sessions))
+    return Week(name, placed([("easy", minutes)] * sessions, within.days))
+
+
+def placed(sessions, days, fixed=()) -> tuple[PlannedSession, ...]:
     """Sessions (kind, minutes) on the days that suit them best, in the order of days.
 
     Hard ones have a day between them, the long one does not follow intervals and lies at the
-    weekend where it can; () where there are no such days.
+    weekend where it can; () where there are no such days. The first sessions lie on the days
+    ``fixed``.
     """
     kinds = tuple(kind for kind, _ in sessions)
-    on = _days(tuple(sorted(set(days))), kinds)
+    on = _days(tuple(sorted(set(days))), kinds, tuple(fixed))
     done = [PlannedSession(d, kind, m) for d, (kind, m) in zip(on, sessions, strict=False)]
     return tuple(sorted(done, key=lambda s: s.day))
 
@@ -174,20 +183,25 @@ def _easy(total, count, most, shortest):
 
 
 def _rounded(minutes, most, shortest):
-    """To 5 minutes, under the cap; a cap of 33 minutes is used to the full."""
+    """To 5 minutes under the cap; a small cap is used to the full, or it would never grow."""
+    if minutes > most - 2.5 and most < FULL_MIN:
+        return int(most)
     return int(min(max(5 * round(minutes / 5), shortest), most))
 
 
 @cache
-def _days(days, kinds):
-    """A day for each session; () where there are none."""
-    fixed = [i for i, kind in enumerate(kinds) if kind != "easy"]
+def _days(days, kinds, fixed=()):
+    """A day for each session, the first ones as they are fixed; () where there are none."""
+    if not set(fixed) <= set(days):
+        return ()
+    free = kinds[len(fixed) :]
+    special = [i for i, kind in enumerate(free) if kind != "easy"]
     best = ()
-    for chosen in combinations(days, len(kinds)):
-        for some in permutations(chosen, len(fixed)):
+    for chosen in combinations([day for day in days if day not in fixed], len(free)):
+        for some in permutations(chosen, len(special)):
             others = iter(day for day in chosen if day not in some)
-            at = dict(zip(fixed, some, strict=True))
-            found = tuple(at[i] if i in at else next(others) for i in range(len(kinds)))
+            at = dict(zip(special, some, strict=True))
+            found = fixed + tuple(at[i] if i in at else next(others) for i in range(len(free)))
             if (cost := _cost(found, kinds)) is not None:
                 best = min(best or (cost, found), (cost, found))
     return best[1] if best else ()

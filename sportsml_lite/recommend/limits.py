@@ -45,7 +45,7 @@ class Limits:
 LIMITS = {
     "none": Limits(cap=1.10, start_min=30),
     "returning": Limits(
-        cap=1.05,
+        cap=1.07,
         start_min=20,
         rest_days=2,
         growth=1.25,
@@ -99,16 +99,16 @@ def cap_m(person, wishes) -> float:
     known = person.longest_m > 0 and person.speed_mps > 0
     if person.sport not in ON_FOOT or month_empty(person) or not known:
         return np.inf
-    return LIMITS[wishes.injury].cap * person.longest_m
+    return round(LIMITS[wishes.injury].cap * person.longest_m, 3)
 
 
 def distance_m(session, person) -> float:
-    """Metres of a session on foot at the person's pace.
+    """Metres of a session on foot at the person's pace, to the millimetre.
 
     Speed is taken to be in proportion to the zone's share of the reserve (assumption), and easy
     sessions, evenly in zones 1 and 2, to have the person's speed.
     """
-    return person.speed_mps * _metres(session.kind, session.minutes)
+    return round(person.speed_mps * _metres(session.kind, session.minutes), 3)
 
 
 @cache
