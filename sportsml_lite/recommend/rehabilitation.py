@@ -93,6 +93,7 @@ def _next(name, person, now, wishes):
     total = min(sum(person.recent_min_week), *bounds)
     # Fewer sessions of the length that is allowed, rather than more and shorter ones.
     fit = max(int(total // within.most["easy"]), limits.START_SESSIONS)
+    fit = limits.START_SESSIONS if limits.month_empty(now) else fit
     count = min(max(round(person.sessions_week), 1), fit, within.room)
     week = even(name, total, count, within)
     if reasons := rules.refusals(week, now, wishes):
