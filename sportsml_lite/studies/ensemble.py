@@ -31,7 +31,7 @@ from sportsml_lite.studies.effect import Data
 from sportsml_lite.studies.runner import Options, Study
 from sportsml_lite.training import TrainConfig
 
-ATHLETES = {"full": 100, "quick": 40}  # simulated; a fold trains 42 networks
+ATHLETES = {"full": 100, "quick": 40}  # simulated; a fold trains 37 networks
 MEMBERS = 5  # networks of an ensemble
 SHIFT = 1000  # between their seeds
 METRICS = ("rmse", "mse", "mae")
