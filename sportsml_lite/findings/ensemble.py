@@ -11,8 +11,13 @@ from sportsml_lite.evaluate import Comparison, Interval
 from sportsml_lite.evaluate.verdicts import JOB
 from sportsml_lite.findings.effect import SAYS
 from sportsml_lite.studies.effect import UNITS
-from sportsml_lite.studies.ensemble import KINDS, MEMBERS, TITLES
+from sportsml_lite.studies.ensemble import KINDS, TITLES
 
+WHO = {
+    "pmdata": "real people",
+    "simulated": "simulated runners",
+    "simulated_b": "simulated runners of another world",
+}
 RIVALS = {
     "mean": "the mean predictor",
     "network": "one network",
@@ -108,7 +113,7 @@ def said(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 
     A name of :data:`ASKED` gives the end of a sentence whose subject the page writes, "does better
     than one network (+0.02 [+0.01, +0.03] points)"; ``why``, ``cost``, ``weights`` and ``chosen``
-    are whole sentences; ``takeaway`` is one of all data sets.
+    are sentences without their capital and full stop; ``takeaway`` is one of all data sets.
 
     Parameters
     ----------
@@ -117,8 +122,12 @@ def said(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     found = {}
     for name, scores in tables.items():
         ends = {key: against(scores, *pair) for key, pair in ASKED.items()}
-        whole = {"why": why(scores), "cost": cost(scores), "weights": weights_words(scores),
-                 "chosen": chosen_words(scores)}  # fmt: skip
+        whole = {
+            "why": why(scores),
+            "cost": cost(scores),
+            "weights": weights_words(scores),
+            "chosen": chosen_words(scores),
+        }
         found |= {f"{key}_{name}": text for key, text in (ends | whole).items()}
     return found | {"takeaway": takeaway(tables)}
 
@@ -130,10 +139,7 @@ def against(scores: pd.DataFrame, arm: str, rival: str) -> str:
 
 
 def why(scores: pd.DataFrame) -> str:
-    """The two numbers of which the error of the mean of five networks is made; for both ensembles.
-
-    In squared units, so that they add up to the last digit but for rounding.
-    """
+    """What five networks err by and what they disagree by, in squared units: of seeds, of bags."""
     unit = f"{UNITS[target_of(scores)]}²"
     sentences = []
     for arm, who in (("seeds", "five seeds"), ("bag", "five bags")):
@@ -150,21 +156,19 @@ def cost(scores: pd.DataFrame) -> str:
     """Seconds of one core, in multiples of one network's."""
     seeds, bags, stack = (f"{times(scores, arm):.1f}" for arm in ("seeds", "bag", "stack"))
     return (
-        f"one network takes {seconds(scores, 'network'):.1f} s of one core; {MEMBERS} seeds, "
-        f"trained side by side, {seeds} times that, {MEMBERS} bags {bags} times, a stack {stack} "
-        "times"
+        f"one network takes {seconds(scores, 'network'):.2g} s of one core; five seeds, trained "
+        f"side by side, {seeds} times that, five bags {bags} times, a stack {stack} times"
     )
 
 
 def weights_words(scores: pd.DataFrame) -> str:
-    """What the weighted stack gives each kind."""
+    """What the weighted stack gives each kind, and the mean of the training athletes."""
     w = weights(scores)
+    rest = round(1 - sum(w.values()), 2)
+    pull = f"; the missing {rest:.2f} pulls towards the mean" if rest > 0 else ""
     return (
         f"the stack weighs the networks {w['seeds']:.2f}, ridge {w['ridge']:.2f} and boosted trees "
-        f"{w['boosting']:.2f}; the missing {1 - sum(w.values()):.2f} pulls towards the mean"
-        if sum(w.values()) < 0.995
-        else f"the stack weighs the networks {w['seeds']:.2f}, ridge {w['ridge']:.2f} and boosted "
-        f"trees {w['boosting']:.2f}"
+        f"{w['boosting']:.2f}{pull}"
     )
 
 
@@ -185,7 +189,7 @@ def takeaway(tables: Mapping[str, pd.DataFrame]) -> str:
             for pair in (("seeds", "network"), ("stack", "chosen"))
         )
         told.append(
-            f"on {name} the mean of five seeds {copies} one network, and a stack {stack} "
-            "the one kind that is best out of fold"
+            f"on {WHO.get(name, name)} the mean of five seeds {copies} one network, and a stack "
+            f"{stack} the one kind that is best out of fold"
         )
     return "; ".join(told)
