@@ -122,6 +122,13 @@ def test_the_ladder_shows_gains_and_what_they_cost():
     assert "CR10" in people.get_xlabel() and "points" in runners.get_xlabel()
 
 
+@pytest.mark.parametrize(
+    ("took_s", "says"), [(0.002, "< 0.1 s"), (0.06, "0.1 s"), (9.94, "9.9 s"), (9.96, "10 s")]
+)
+def test_seconds_of_a_row_are_brief(took_s, says):
+    assert figures._brief(took_s) == says
+
+
 def test_a_rung_that_did_not_run_is_left_out():
     table = scores(dict.fromkeys(("network", "seeds"), 0.5))
     assert list(figures.added(table).index) == [TITLES["seeds"]]

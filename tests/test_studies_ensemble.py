@@ -155,7 +155,7 @@ def test_how_many_athletes_are_simulated(data, monkeypatch):
         study.load(Options("no_such_set"))
     monkeypatch.setattr(effect, "load", lambda options: options.settings["n_athletes"])
     assert study.load(Options("simulated", profile="quick")) == study.ATHLETES["quick"]
-    assert study.load(Options("simulated")) == study.ATHLETES["full"] > 2 * effect.FEW
+    assert study.load(Options("simulated")) == study.ATHLETES["full"] > effect.FEW
 
 
 def test_questions_are_asked_of_the_arms_that_ran(scores):

@@ -32,8 +32,7 @@ def added(scores: pd.DataFrame, arms=RUNGS) -> pd.DataFrame:
     there, rows = set(scores["arm"]), {}
     for arm in (name for name in arms if name in there):
         gain, took = findings.compare(scores, arm, "network").gain, findings.seconds(scores, arm)
-        cost = f"{took:.2g} s" if took < 9.5 else f"{took:.0f} s"
-        note = f"{gain.estimate:+.2f}" + ("" if pd.isna(took) else f", {cost}")
+        note = f"{gain.estimate:+z.2f}" + ("" if pd.isna(took) else f", {_brief(took)}")
         rows[TITLES[arm]] = gain.estimate, gain.low, gain.high, note
     return pd.DataFrame.from_dict(rows, "index", columns=["estimate", "low", "high", "note"])
 
@@ -57,6 +56,13 @@ def ladder(tables: Mapping[str, pd.DataFrame], title: str = "", arms=RUNGS):
         panels[panel_title(name, target)] = added(scores, arms), target
     tall = max((len(table) for table, _ in panels.values()), default=0)
     return grammar.small_multiples(panels, _rungs, title, height_in=0.9 + 0.36 * tall, share=())
+
+
+def _brief(took_s: float) -> str:
+    """Seconds as a row has room for them."""
+    if took_s < 0.05:
+        return "< 0.1 s"
+    return f"{took_s:.1f} s" if took_s < 9.95 else f"{took_s:.0f} s"
 
 
 def _rungs(table: pd.DataFrame, target: str, ax) -> None:

@@ -31,7 +31,7 @@ from sportsml_lite.studies.effect import Data
 from sportsml_lite.studies.runner import Options, Study
 from sportsml_lite.training import TrainConfig
 
-ATHLETES = {"full": 100, "quick": 40}  # simulated; a fold trains 37 networks
+ATHLETES = {"full": 80, "quick": 40}  # simulated; a fold trains 37 networks
 MEMBERS = 5  # networks of an ensemble
 SHIFT = 1000  # between their seeds
 METRICS = ("rmse", "mse", "mae")
@@ -73,10 +73,10 @@ TITLES = {
     "network_again": "one network, another seed",
     "seeds": "five seeds",
     "bag": "five bags of athletes",
-    "average": "three kinds, plain mean",
-    "chosen": "three kinds, the best one",
-    "stack": "three kinds, weighted",
-    "stack_trees": "three kinds, trees on top",
+    "average": "mean of three kinds",
+    "chosen": "best of three kinds",
+    "stack": "weighted stack",
+    "stack_trees": "stack by trees",
     "floor": "noise floor",
 }
 
