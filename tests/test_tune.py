@@ -1,5 +1,6 @@
 """A search keeps to its budget, sees what it is told to see, and a store survives its workers."""
 
+import itertools
 import os
 import signal
 import sqlite3
@@ -149,7 +150,7 @@ def test_the_space_holds_the_grid_and_the_book_s_network():
     assert len(set(everything)) == len(everything) == 756
     assert Configuration() in everything
     shapes = [one.shape for one in everything]
-    assert len({s for s, t in zip(shapes, shapes[1:], strict=False) if s != t}) == 35
+    assert len({s for s, t in itertools.pairwise(shapes) if s != t}) == 35
 
 
 # --- the store -----------------------------------------------------------------------------------

@@ -80,7 +80,8 @@ class Stack:
     AdamW (Loshchilov and Hutter 2019) with :math:`\eta_s` the rate and :math:`\lambda_s` the decay
     of network s, and :math:`\hat m, \hat v` its running means of gradient and squared gradient:
 
-    .. math:: w_s \leftarrow (1 - \eta_s \lambda_s)\, w_s - \eta_s\, \hat m / (\sqrt{\hat v} + \epsilon)
+    .. math:: w_s \leftarrow (1 - \eta_s \lambda_s)\, w_s
+       - \eta_s\, \hat m / (\sqrt{\hat v} + \epsilon)
 
     Parameters
     ----------

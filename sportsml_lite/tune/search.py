@@ -58,6 +58,7 @@ def search(
     """
     import optuna
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=sampler(method, space, seed), pruner=pruner(prune))
     run(study, space, learn, budget)
     return trials_of(study)
@@ -70,11 +71,8 @@ def run(study: optuna.Study, space: Space, learn: Learn, budget: int) -> None:
     ------
     UserError for a budget below 1 epoch
     """
-    import optuna
-
     if not isinstance(budget, int | np.integer) or isinstance(budget, bool) or budget < 1:
         raise UserError(f"budget = {budget!r}: give the epochs of all trials together, 1 or more")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     if spent(study) >= budget:
         return
 
