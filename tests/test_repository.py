@@ -106,7 +106,7 @@ training
 transfer baselines
 teachers
 soft
-tune recommend
+tune recommend ensemble
 studies
 findings
 plots

@@ -1,11 +1,11 @@
 """Chapter 5: is a search for hyper-parameters worth it, and whom does it fool?
 
-In every fold each configuration of the space is trained **once**, stacked by shape, and its curve of
-validation errors is kept. Grid, random and TPE search then *look up* what they ask for, an epoch
-at a time, as in a tabular benchmark (Klein and Hutter 2019). So ten seeds of every search cost
-little more than one, and all of them search the same trainings. Validation athletes choose; test
-athletes are asked what the choice is worth. Arms beside them: the chapter 4 network as it is; the
-best of many *seeds* of it, which differ by luck alone; ridge regression; the mean.
+In every fold each configuration of the space is trained **once**, stacked by shape, and its curve
+of validation errors is kept. Grid, random and TPE search then *look up* what they ask for, an
+epoch at a time, as in a tabular benchmark (Klein and Hutter 2019). So ten seeds of every search
+cost little more than one, and all of them search the same trainings. Validation athletes choose;
+test athletes are asked what the choice is worth. Arms beside them: the network of chapter 4 as it
+is; the best of many *seeds* of it, which differ by luck alone; ridge regression; the mean.
 
 Rows with ``budget`` or ``trials`` tell the same after so many epochs, or so many trained
 configurations. Rows of ``everything`` with hyper-parameters hold the whole table of validation
@@ -140,19 +140,42 @@ def score(
     trained.fit(keys)
     parts = []
     for name, arm in arms.items():
-        if arm.way in ("mean", "ridge"):
-            trained.add(name, baselines.fit_baseline(arm.way, *trained.tables[:2]))
-            found = {(np.nan, np.nan): [name]}
-        else:
-            found = choices(arm, trained, space, seed, budgets, searches)
-        rows = [rows_of(trained, found)]
-        if arm.way == "everything":
-            rows.append(landscape(trained, [(one, seed) for one in space.everything()]))
-        if arm.way in ("grid", "random", "tpe", "everything"):
-            rows.append(chosen(trained, found[np.nan, np.nan]))
+        rows = list(rows_of_arm(name, arm, trained, space, seed, budgets, searches))
         parts.append(pd.concat(rows).assign(arm=name, target=data.table.target))
     first = ["arm", "target", "budget", "trials", *NAMES, "athlete", "metric", "value", "n"]
     return pd.concat(parts, ignore_index=True).reindex(columns=first)
+
+
+def rows_of_arm(
+    name: str,
+    arm: Arm,
+    trained: Trained,
+    space: Space,
+    seed: int,
+    budgets: Sequence[int],
+    searches: int,
+) -> Iterator[pd.DataFrame]:
+    """Errors of the athletes under one arm, and what else there is to say of it."""
+    every = [(one, seed) for one in space.everything()]
+    if arm.way in ("mean", "ridge"):
+        trained.add(name, baselines.fit_baseline(arm.way, *trained.tables[:2]))
+        yield rows_of(trained, {END: [name]})
+    elif arm.way == "default":
+        yield rows_of(trained, {END: [(DEFAULT, seed + arm.shift)]})
+    elif arm.way in ("seeds", "everything"):
+        every = seeds_of(arm, seed) if arm.way == "seeds" else every
+        found = by_count(every, trained, seed, searches)
+        yield rows_of(trained, found)
+        if arm.way == "everything":
+            yield landscape(trained, every)
+            yield chosen(trained, found[END])
+    else:
+        trials = [look(arm, trained, space, seed, budgets[-1], i) for i in range(searches)]
+        found = by_budget(trials, space, seed, budgets)
+        yield rows_of(trained, found)
+        yield chosen(trained, found[END])
+        tried = np.mean([len(table) for table in trials])
+        yield about_all([{"metric": "tried", "value": tried}], searches)
 
 
 def scale(options: Options) -> tuple[Space, tuple[int, ...], int]:
@@ -163,6 +186,8 @@ def scale(options: Options) -> tuple[Space, tuple[int, ...], int]:
 # --- trainings -----------------------------------------------------------------------------------
 
 Key = tuple[Configuration, int]  # a configuration and a seed: a training
+Point = tuple[float, float]  # after so many epochs, or so many trials; the other is NaN
+END: Point = (np.nan, np.nan)  # of the search
 
 
 class Trained:
@@ -224,36 +249,34 @@ def seeds_of(arm: Arm, seed: int) -> list[Key]:
 # --- choices -------------------------------------------------------------------------------------
 
 
-def choices(
-    arm: Arm, trained: Trained, space: Space, seed: int, budgets: Sequence[int], searches: int
-) -> dict[tuple[float, float], list[Key]]:
-    """What validation chose: (budget, trials) → a training for each search; both NaN at the end."""
-    end = (np.nan, np.nan)
-    if arm.way == "default":
-        return {end: [(DEFAULT, seed + arm.shift)]}
-    if arm.way in ("seeds", "everything"):
-        all_of = seeds_of(arm, seed) if arm.way == "seeds" else [
-            (one, seed) for one in space.everything()
-        ]  # fmt: skip
-        return by_count(all_of, trained, seed, searches)
-    found: dict[tuple[float, float], list[Key]] = {}
+def look(
+    arm: Arm, trained: Trained, space: Space, seed: int, budget: int, which: int
+) -> pd.DataFrame:
+    """One search among the trainings of a fold; from :func:`sportsml_lite.tune.search`."""
 
     def learn(one: Configuration) -> Iterator[float]:
         return iter(trained.curve[one, seed])
 
-    for i in range(searches):
-        trials = search(arm.way, space, learn, budgets[-1], 1000 * seed + i, arm.prune)
-        for budget, row in zip(budgets, best_at(trials, budgets), strict=True):
+    return search(arm.way, space, learn, budget, 1000 * seed + which, arm.prune)
+
+
+def by_budget(
+    trials: Sequence[pd.DataFrame], space: Space, seed: int, budgets: Sequence[int]
+) -> dict[Point, list[Key]]:
+    """What validation chose in each search, after each budget and at the end."""
+    found: dict[Point, list[Key]] = {}
+    for table in trials:
+        for budget, row in zip(budgets, best_at(table, budgets), strict=True):
             # Until something has ended there is only the first trial that one would take.
-            places = trials.iloc[max(row, 0)]
+            places = table.iloc[max(row, 0)]
             key = (space.at({n: int(places[n]) for n in NAMES}), seed)
             found.setdefault((float(budget), np.nan), []).append(key)
-    return found | {end: found[float(budgets[-1]), np.nan]}
+    return found | {END: found[float(budgets[-1]), np.nan]}
 
 
 def by_count(
     keys: Sequence[Key], trained: Trained, seed: int, searches: int
-) -> dict[tuple[float, float], list[Key]]:
+) -> dict[Point, list[Key]]:
     """The best by validation of the first so many trainings, in ``searches`` random orders."""
     value = np.array([trained.value(key) for key in keys])
     counts = [n for n in COUNTS if n < len(keys)] + [len(keys)]
@@ -263,13 +286,13 @@ def by_count(
         for n in counts:
             best = keys[order[np.argmin(value[order[:n]])]]
             found.setdefault((np.nan, float(n)), []).append(best)
-    return found | {(np.nan, np.nan): [keys[int(np.argmin(value))]]}
+    return found | {END: [keys[int(np.argmin(value))]]}
 
 
 # --- rows ----------------------------------------------------------------------------------------
 
 
-def rows_of(trained: Trained, found: Mapping[tuple[float, float], list]) -> pd.DataFrame:
+def rows_of(trained: Trained, found: Mapping[Point, list]) -> pd.DataFrame:
     """Error of each athlete, mean over the searches: ``rmse`` of test, ``val_rmse`` of validation.
 
     Those after a budget or a number of trials are called ``rmse_at`` and ``val_rmse_at``.
@@ -293,16 +316,20 @@ def landscape(trained: Trained, keys: Sequence[Key]) -> pd.DataFrame:
     truth = trained.tables[2].y
     test = [np.mean((trained.answer[key][1] - truth) ** 2) for key in keys]
     held = pd.Series(value).corr(pd.Series(test), method="spearman")
-    last = pd.DataFrame([{"metric": "agreement", "value": held}])
-    rows = pd.concat([rows[np.isfinite(rows["value"])], last])
-    return rows.assign(athlete=VALIDATION, n=float(len(trained.tables[1])))
+    rows = [*rows[np.isfinite(rows["value"])].to_dict("records"),
+            {"metric": "agreement", "value": held}]  # fmt: skip
+    return about_all(rows, len(truth))
 
 
 def chosen(trained: Trained, keys: Sequence[Key]) -> pd.DataFrame:
     """What each search took, with its validation MSE: a row a search."""
-    rows = pd.DataFrame([asdict(one) for one, _ in keys])
-    value = [trained.value(key) for key in keys]
-    return rows.assign(athlete=VALIDATION, metric="chosen", value=value, n=1.0)
+    rows = [asdict(key[0]) | {"metric": "chosen", "value": trained.value(key)} for key in keys]
+    return about_all(rows, 1)
+
+
+def about_all(rows: Sequence[Mapping], n: int) -> pd.DataFrame:
+    """Rows that speak of all validation athletes together."""
+    return pd.DataFrame(rows).assign(athlete=VALIDATION, n=float(n))
 
 
 # --- what the study asks -------------------------------------------------------------------------
