@@ -115,8 +115,9 @@ def load(options: Options) -> Data:
     data = effect.load(replace(options, settings=people))
     table = data.tables[data.target]
     if options.simulated:
-        start = effect.sessions_of(data, table)["start"]
-        late = start.sort_values().groupby(table.athlete).tail(SESSIONS).index
+        rows = pd.DataFrame({"athlete": table.athlete})
+        rows["start"] = effect.sessions_of(data, table)["start"].to_numpy()
+        late = rows.sort_values("start").groupby("athlete").tail(SESSIONS).index
         table = table.take(np.sort(late))
     return Data(table, data.told)
 
