@@ -166,25 +166,6 @@ def test_importance_of_an_additive_table_is_its_variances():
     assert share["together only"] == pytest.approx(0, abs=1e-12)
 
 
-def test_optuna_s_importance_agrees_about_what_is_first(scored):
-    """Its forest is an estimate; on a full table the largest share must be the same."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    table = findings.average(scored)
-    study_ = optuna.create_study()
-    levels = {n: optuna.distributions.FloatDistribution(table[n].min() - 1e-9, table[n].max() + 1)
-              for n in ("rate", "width")}  # fmt: skip
-    for _, row in table.iterrows():
-        params = {n: float(row[n]) for n in levels}
-        study_.add_trial(optuna.trial.create_trial(
-            params=params, distributions=levels, value=row["level"]))  # fmt: skip
-    theirs = optuna.importance.get_param_importances(study_)
-    ours = findings.importance(scored)["estimate"]
-    first = max(("learning rate", "width"), key=ours.get)
-    assert findings.WORDS[next(iter(theirs))] == first
-
-
 def test_a_promise_is_a_gain_on_validation_and_what_is_kept_a_gain_on_test(scored):
     found = findings.promise(scored, "everything")
     wanted = evaluate.compare(scored, "everything", "default", "rmse", "effect").gain

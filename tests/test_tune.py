@@ -18,7 +18,7 @@ from sportsml_lite.errors import UserError
 from sportsml_lite.training import examples, fit_many
 from sportsml_lite.training.configurations import Configuration
 from sportsml_lite.tune import SPACE, Space, best_at, open_study, run, search, trials_of
-from sportsml_lite.tune.search import RUNGS
+from sportsml_lite.tune.searching import RUNGS
 
 SMALL = Space(
     {"rate": (1e-3, 1e-2), "weight_decay": (0.01,), "width": (4, 8), "depth": (1,),

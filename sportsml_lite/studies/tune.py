@@ -253,7 +253,7 @@ def seeds_of(arm: Arm, seed: int) -> list[Key]:
 def look(
     arm: Arm, trained: Trained, space: Space, seed: int, budget: int, which: int
 ) -> pd.DataFrame:
-    """One search among the trainings of a fold; from :func:`sportsml_lite.tune.search`."""
+    """One search among the trainings of a fold, as a table of its trials."""
 
     def learn(one: Configuration) -> Iterator[float]:
         return iter(trained.curve[one, seed])

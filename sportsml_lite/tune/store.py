@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.tune.search import pruner, sampler
+from sportsml_lite.tune.searching import pruner, sampler
 from sportsml_lite.tune.space import Space
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ def open_study(
 ) -> optuna.Study:
     """The search of that name in a file, new or as other workers left it.
 
-    Run it with :func:`sportsml_lite.tune.search.run`, in as many processes as you like.
+    Run it with :func:`~sportsml_lite.tune.searching.run`, in as many processes as you like.
 
     Parameters
     ----------
     path : of the SQLite file; it is made if there is none
     name : of the search
     space : what may be chosen
-    method, prune : as in :func:`~sportsml_lite.tune.search.search`
+    method, prune : as in :func:`~sportsml_lite.tune.searching.search`
     about : what else the values rest on, e.g. ``{"data": "pmdata", "fold": "0"}``
     seed : of this worker's draws; give each worker another one
     beat_s, silence_s : between signs of life, and without one until a worker counts as dead
