@@ -76,7 +76,7 @@ people = study.Trained(effect.cut(data.table, study.splits(data, 0)[0]))
 print(data.told or f"{n_athletes} simulated athletes")
 
 # %% tags=["check"]
-for name, words in (findings.said(tables) | mixed.said(several)).items():
+for name, words in (mixed.said(several) | findings.said(tables)).items():
     record(name, words)
 first = findings.takeaway(tables)
 record("one_sentence", f"{first[0].upper()}{first[1:]}.")
@@ -93,7 +93,7 @@ record("command", results["pmdata"].command)
 # Trials cost time, so we compare methods under the same **budget**: {glue:text}`budget` epochs, all trials
 # together. An epoch reads every training session once, whatever the batch size.
 
-# %% mystnb={"figure": {"caption": "Error on test athletes of the best configuration so far, by validation athletes, against the epochs spent. Mean over athletes, folds and ten searches with each method; band: 95 % interval of the blue line over athletes and models. Dashed: the default, which costs one trial.", "name": "fig-tune-budget"}, "image": {"alt": "Two panels, real people above, simulated runners below. A line for each of four search methods against the budget, close to one another, and a dashed line for the default."}}
+# %% mystnb={"figure": {"caption": "Error on test athletes of the best configuration so far, by validation athletes, against the epochs spent. Mean over athletes, folds and ten searches with each method; band: 95 % interval of the blue line over athletes and models. Dashed: the default, which costs one trial; dotted: ridge.", "name": "fig-tune-budget"}, "image": {"alt": "Two panels, real people above, simulated runners below. A line for each of four search methods against the budget, close to one another, a dashed line for the default and a dotted one for ridge."}}
 figures.budget(tables)
 
 # %% [markdown]
@@ -165,7 +165,7 @@ record("beaten", f"{100 * beaten:.0f}")
 
 # %% [markdown]
 # In {glue:text}`beaten` % of a thousand repetitions six draws find a configuration at least as good as the
-# grid's. Which hyper-parameter matters? We know the error $v$ of every configuration, so the variance of
+# grid's. One small table decides nothing, and a grid may be lucky. Which hyper-parameter matters? We know the error $v$ of every configuration, so the variance of
 # $\log v$ can be taken apart {footcite:p}`hutter2014`: how much is left if one averages over everything but
 # one hyper-parameter? In real people the {glue:text}`first_pmdata` comes first; it explains
 # {glue:text}`first_share_pmdata` % alone.
@@ -289,7 +289,8 @@ ensemble_figures.ladder(several)
 # ## Summary
 #
 # - Count a search in rows read, not in trials, and put the default beside it.
-# - Random draws cover each hyper-parameter better than a grid; TPE learns from what it saw.
+# - Random draws see more values of each hyper-parameter than a grid does; TPE learns from what it saw.
+#   Whether either helps is a question for the table.
 # - Stacked trainings and early pruning buy more trials, not better validation athletes.
 # - What the search promises is its luck, too. Only athletes whom it has not asked can say what it is worth.
 # - Several models together err less by what they disagree.

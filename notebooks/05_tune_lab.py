@@ -99,7 +99,7 @@ score_table(
 # %% [markdown]
 # ## Against the budget
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "RMSE on test athletes of the best so far by validation. Dashed: the default. Band: 95 % interval of the blue line.", "name": "fig-tune-lab-test"}, "image": {"alt": "For each data set a line for each method against the budget."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "RMSE on test athletes of the best so far by validation. Dashed: the default; dotted: ridge. Band: 95 % interval of the blue line.", "name": "fig-tune-lab-test"}, "image": {"alt": "For each data set a line for each method against the budget."}}
 figures.budget(
     tables, arms=("tpe_pruned", "tpe", "random_pruned", "random", "grid")
 )

@@ -259,8 +259,11 @@ def takeaway(tables: Mapping[str, pd.DataFrame]) -> str:
            "simulated_b": "runners of another simulated world"}  # fmt: skip
     told = []
     for name, scores in tables.items():
-        verdict = evaluate.compare(
-            scores, "tpe_pruned", "default", "rmse", target_of(scores)
-        ).verdict
-        told.append(f"on {who.get(name, name)} a tuned network {SAYS[verdict]} the untuned one")
+        default, ridge = (
+            SAYS[evaluate.compare(scores, "tpe_pruned", a, "rmse", target_of(scores)).verdict]
+            for a in ("default", "ridge")
+        )
+        told.append(
+            f"on {who.get(name, name)} a tuned network {default} the untuned one, and {ridge} ridge"
+        )
     return "; ".join(told)

@@ -26,7 +26,7 @@ def budget(
     arms: Sequence[str] = METHODS,
     validation: bool = False,
 ):
-    """Error of the best found against the epochs spent, a line a method; dashed: the default.
+    """Error of the best found against the epochs spent, a line a method.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def budget(
 
     Returns
     -------
-    fig
+    fig; dashed: the default; dotted: ridge
     """
     panels = {panel_title(d, findings.target_of(t)): t for d, t in tables.items()}
     who = "validation" if validation else "test"
@@ -44,13 +44,15 @@ def budget(
     def draw(scores: pd.DataFrame, ax) -> None:
         table = findings.after(scores, "budget", arms, validation)
         unit = UNITS[findings.target_of(scores)]
-        level = _default(scores, validation)
-        _room(ax, [*table["low"], *table["high"], level])
+        levels = _levels(scores, validation)
+        _room(ax, table, TITLES[arms[0]], levels.values())
         grammar.interval_curve(table, x="budget", xlabel="epochs of all trials together",
-                               ylabel=f"RMSE, {who}\nathletes ({unit})", ax=ax)  # fmt: skip
-        ax.axhline(level, color=INK, lw=1.2, ls="--", zorder=0)
-        ax.annotate("default", (0, level), (0, 3), textcoords="offset points",
-                    fontsize=grammar.SMALL, va="bottom")  # fmt: skip
+                               ylabel=f"RMSE, {who}\nathletes ({unit})",
+                               accent=[TITLES[arms[0]]], ax=ax)  # fmt: skip
+        for name, level in levels.items():
+            ax.axhline(level, color=INK, lw=1.2, ls="--" if name == "default" else ":", zorder=0)
+            ax.annotate(name, (0, level), (0, 3), textcoords="offset points",
+                        fontsize=grammar.SMALL, va="bottom")  # fmt: skip
 
     return grammar.small_multiples(panels, draw, title, height_in=2.9, share=())
 
@@ -75,7 +77,7 @@ def promises(tables: Mapping[str, pd.DataFrame], title: str = "", arm: str = "ev
 
     def draw(scores: pd.DataFrame, ax) -> None:
         table, target = findings.promises(scores, arm), findings.target_of(scores)
-        _room(ax, [*table["low"], *table["high"], 0.0])
+        _room(ax, table.rename(columns={"line": "arm"}), "kept", [0.0])
         grammar.interval_curve(
             table, line="line", x="trials", xlabel="trials", accent=["kept"],
             ylabel=f"gain over the\ndefault ({UNITS[target]})", ax=ax,
@@ -191,16 +193,22 @@ def results(tables: Mapping[str, pd.DataFrame]) -> list[dict]:
     ]  # fmt: skip
 
 
-def _default(scores: pd.DataFrame, validation: bool) -> float:
+def _levels(scores: pd.DataFrame, validation: bool) -> dict[str, float]:
+    """Errors of who spends no budget, by name."""
     metric = "val_rmse" if validation else "rmse"
-    return evaluate.mean(scores, "default", metric).estimate
+    return {
+        name: evaluate.mean(scores, name, metric).estimate
+        for name in ("default", "ridge")
+        if name in set(scores["arm"])
+    }
 
 
-def _room(ax, values: Sequence[float]) -> None:
-    """Limits of the y axis, set before names are kept apart on it."""
-    low, high = min(values), max(values)
-    room = 0.06 * ((high - low) or 1.0)
-    ax.set_ylim(low - room, high + room)
+def _room(ax, table: pd.DataFrame, accent: str, levels) -> None:
+    """Limits of the y axis around all lines and the drawn band, before names are kept apart."""
+    drawn = table[table["arm"] == accent]
+    values = np.array([*table["estimate"], *drawn["low"], *drawn["high"], *levels])
+    room = 0.06 * (np.ptp(values) or 1.0)
+    ax.set_ylim(values.min() - room, values.max() + room)
 
 
 def _heights(row: Mapping, levels: Mapping[str, list]) -> np.ndarray:
