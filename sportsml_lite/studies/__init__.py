@@ -10,7 +10,17 @@ from sportsml_lite.errors import UserError
 if TYPE_CHECKING:
     from sportsml_lite.studies.runner import Study
 
-NAMES = ("prepare", "outcome", "effect", "ensemble", "teacher", "distil", "transfer", "pipeline")
+NAMES = (
+    "prepare",
+    "outcome",
+    "effect",
+    "tune",
+    "ensemble",
+    "teacher",
+    "distil",
+    "transfer",
+    "pipeline",
+)
 
 
 def find(name: str) -> Study:
