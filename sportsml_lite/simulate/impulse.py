@@ -23,8 +23,8 @@ import pandas as pd
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.intensity import FATIGUE_D, FITNESS_D
-from sportsml_lite.simulate import draws, plans
 from sportsml_lite.simulate import athletes as people
+from sportsml_lite.simulate import draws, plans
 from sportsml_lite.simulate.adaptation import COST_TO_GAIN, GAIN
 
 START_PCT = 100.0  # performance on the first morning
@@ -49,7 +49,7 @@ class Body:
 
 
 def trace(load, tau_d: float, before: float = 0.0) -> np.ndarray:
-    r"""What is left of all impulses in the morning of each day, :math:`\sum_{s<t} w_s e^{-(t-s)/τ}`.
+    r"""What is left of impulses on each morning, :math:`\sum_{s<t} w_s\,e^{-(t-s)/\tau}`.
 
     Parameters
     ----------

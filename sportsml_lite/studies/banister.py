@@ -228,7 +228,7 @@ def _doubt(true: Body, found: banister.Fit) -> Iterator[tuple[str, str, float]]:
     yield FITTED, "found", banister.identified(found)
     yield FITTED, "on_bound", bool(found.on_bound)
     yield FITTED, "stuck", bool(found.stuck)
-    yield FITTED, "agreeing", found.agreeing
+    yield FITTED, "missed", found.missed
     yield FITTED, "r2", found.r2
     if np.isfinite(found.k_correlation):
         yield FITTED, "k_correlation", found.k_correlation
