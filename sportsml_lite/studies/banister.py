@@ -59,10 +59,10 @@ ARMS = {
     "true": Arm("true"),
 }
 TITLES = {
-    "fit": "all five parameters fitted",
+    "fit": "all five fitted",
     "fit_again": "the same athletes, tested again",
-    "textbook": "τ1 = 42 d, τ2 = 7 d, the rest fitted",
-    "pooled": "τ1, τ2 of other athletes, the rest fitted",
+    "textbook": "τ1, τ2 of textbooks",
+    "pooled": "τ1, τ2 of others",
     "last": "the last test",
     "mean": "the mean of the tests",
     "true": "true parameters",
