@@ -114,19 +114,24 @@ def mended_words(scores: pd.DataFrame, how: str, arm: str) -> str:
     return f"{100 * share:.0f} % of the bias"
 
 
-def closer_words(tables: Mapping[str, pd.DataFrame], how: str, arm: str) -> str:
-    """Whether an estimate is closer to the truth than the naive one, by data set, in words."""
+def closer_words(verdicts: Mapping[tuple, evaluate.Comparison], how: str, arm: str) -> str:
+    """Whether an estimate is closer to the truth than the naive one, by data set, in words.
+
+    Parameters
+    ----------
+    verdicts : of :func:`sportsml_lite.studies.offpolicy.judge`
+    how : assignment; arm : of the study
+    """
     says = {
         "better": "closer to the truth",
         "worse": "farther from the truth",
         "no difference": "as far from the truth",
         "undecided": "not shown to be closer to the truth",
     }
-    found = judge(tables)
     return "; ".join(
-        f"{name}: {says[found[name, how, arm, 'naive'].verdict]}"
-        f" ({found[name, how, arm, 'naive'].gain:+.2f})"
-        for name in tables
+        f"{key[0]}: {says[found.verdict]} ({found.gain:+.2f})"
+        for key, found in verdicts.items()
+        if key[1:] == (how, arm, "naive")
     )
 
 
@@ -135,7 +140,7 @@ def said(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 
     tables : Scores by data set; the first is the one of the single numbers
     """
-    scores = next(iter(tables.values()))
+    scores, verdicts = next(iter(tables.values())), judge(tables)
     out = {
         "one_sentence": takeaway(scores),
         "clubs": str(scores["athlete"].nunique()),
@@ -147,7 +152,7 @@ def said(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         out[f"regret_naive_{how}"] = f"{regret(scores, how, 'naive'):.2f}"
         out[f"regret_dr_{how}"] = f"{regret(scores, how, 'dr'):.2f}"
         out[f"mended_{how}"] = mended_words(scores, how, "dr")
-        out[f"closer_{how}"] = closer_words(tables, how, "dr")
+        out[f"closer_{how}"] = closer_words(verdicts, how, "dr")
     out["covered_dm"] = f"{100 * covered(scores, 'lottery', 'dm').estimate:.0f}"
     out["covered_dr"] = f"{100 * covered(scores, 'lottery', 'dr').estimate:.0f}"
     rows = covered(scores, "lottery", "dr", "covered_rows").estimate
