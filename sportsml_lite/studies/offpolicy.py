@@ -100,7 +100,7 @@ def load(options: Options) -> Data:
             f"{options.name}: what another plan would have brought is known of simulated athletes "
             f"only; take one of {', '.join(GENERATORS)}"
         )
-    count = int(options.settings.get("n_clubs", 200 if options.full else 20))
+    count = int(options.settings.get("n_clubs", 100 if options.full else 20))
     return Data({f"club{i:03d}": i for i in range(count)}, options.dataset, options.seed)
 
 
