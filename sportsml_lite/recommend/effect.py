@@ -269,7 +269,8 @@ def by_lot(world: World, blocks: int = 6, error_pct: float = TEST_ERROR_PCT) -> 
     keys = [(int(i),) for i in world.body.index]
     u = draws.table(world.seed, _LOTS, keys, 2 * blocks, normal=False).reshape(-1, blocks, 2)
     volume, tilt = (low + (high - low) * u[..., i] for i, (low, high) in enumerate((VOLUME, TILT)))
-    reference, known, tests = world.diary(), [], [world.test(error_pct)]
+    sex, reference = world.athletes()["sex"].to_numpy(), world.diary().habit_min_week
+    known, tests = [], [world.test(error_pct)]
     for block in range(blocks):
         diary = world.diary()
         week = world.habit_week(volume[:, block], tilt[:, block])
@@ -281,8 +282,7 @@ def by_lot(world: World, blocks: int = 6, error_pct: float = TEST_ERROR_PCT) -> 
         tests.append(world.test(error_pct))
     habit, recent, done = (np.stack(parts, axis=1) for parts in zip(*known, strict=True))
     change = 100 * (np.stack(tests[1:], axis=1) / np.stack(tests[:-1], axis=1) - 1)
-    sex = reference.athletes["sex"].to_numpy()
-    return Blocks(sex, reference.habit_min_week, habit, recent, done, change)
+    return Blocks(sex, reference, habit, recent, done, change)
 
 
 @cache
