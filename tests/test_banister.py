@@ -8,6 +8,7 @@ from scipy.optimize import nnls
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.recommend import banister
+from sportsml_lite.recommend.profiles import profile
 from sportsml_lite.simulate import impulse
 from sportsml_lite.simulate.impulse import Body
 
@@ -44,8 +45,8 @@ def test_coefficients_are_those_of_bounded_least_squares(seed):
 def test_a_profile_is_the_best_fit_with_one_time_constant_held():
     values = measured(1.0)
     found = banister.fit(LOAD, DAYS, values)
-    profile = found.profiles["tau1_d"]
-    at = int(np.abs(profile.tau_d - 30).argmin())
+    held_at = found.profiles["tau1_d"]
+    at = int(np.abs(held_at.tau_d - 30).argmin())
     tau2 = np.geomspace(*banister.TAU2_D, banister.STEPS)
 
     def rss(tau1, tau2):
@@ -53,17 +54,21 @@ def test_a_profile_is_the_best_fit_with_one_time_constant_held():
         return np.square(values - impulse.performance(LOAD, body)[DAYS]).sum()
 
     best = rss(found.body.tau1_d, found.body.tau2_d)
-    held = min(rss(profile.tau_d[at], tau) for tau in tau2)
-    assert profile.excess[at] == pytest.approx((held - best) / found.residual_pct**2, rel=1e-6)
-    assert profile.limit == pytest.approx(4.03, abs=0.03)  # F(1, 51), 95 %
+    held = min(rss(held_at.tau_d[at], tau) for tau in tau2)
+    assert held_at.excess[at] == pytest.approx((held - best) / found.residual_pct**2, rel=1e-6)
+    assert held_at.limit == pytest.approx(4.03, abs=0.03)  # F(1, 51), 95 %
 
 
 def test_an_interval_ends_where_the_excess_crosses_the_limit():
     tau, excess = np.array([1.0, 2, 4, 8, 16]), np.array([6.0, 2, 0, 2, 6])
-    low, high = banister._ends(tau, excess, 4.0)
-    assert (low, high) == pytest.approx((2**0.5, 8 * 2**0.5))
-    assert banister._ends(tau, excess, 10.0) == (0.0, np.inf)
-    assert banister._ends(tau, excess + 5, 4.0) == (2, 8)  # all between two points of the grid
+
+    def ends(excess, limit):
+        found = profile(tau, excess, limit)
+        return found.low_d, found.high_d, found.closed
+
+    assert ends(excess, 4.0) == pytest.approx((2**0.5, 8 * 2**0.5, True))
+    assert ends(excess, 10.0) == (0.0, np.inf, False)
+    assert ends(excess + 5, 4.0) == (2, 8, True)  # all between two points of the grid
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say():

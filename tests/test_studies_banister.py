@@ -140,6 +140,7 @@ def invented(found, fit, last, distance=0.5):
                 values |= {
                     ("fit", tau, "mae"): distance,
                     ("textbook", tau, "mae"): 0.3,
+                    ("pooled", tau, "mae"): 0.2,
                     ("fit", tau, "estimate"): 30.0 + i,
                     ("true", tau, "estimate"): 42.0 + i,
                 }
@@ -172,10 +173,11 @@ def test_what_is_said_is_what_the_table_holds():
     assert (said["found_best"], said["found_worst"]) == ("50", "25")
     assert said["best_design"] == "60 tests of 2.5 %, training varied by lot"
     assert said["stuck_most"] == said["bound_most"] == "25" and said["covered"] == "92"
-    assert said["textbook_closer"] == "all 4"
+    assert said["textbook_closer"] == said["pooled_closer"] == "all 4"
+    assert said["tau1_off_pooled"] == f"{np.exp(0.21):.2f}"
     assert said["tau1_off"] == f"{np.exp(0.51):.2f}"
     near = findings.said(invented((3, 6), 2.0, 4.0, distance=0.1))
-    assert near["textbook_closer"] == "none of 4"
+    assert near["textbook_closer"] == near["pooled_closer"] == "none of 4"
     rows = findings.recovery(invented((3, 6), 2.0, 4.0))
     assert [row["found"] for row in rows] == ["25 %", "50 %"]
 

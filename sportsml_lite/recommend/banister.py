@@ -20,6 +20,7 @@ import numpy as np
 from sportsml_lite.errors import UserError
 from sportsml_lite.intensity import FATIGUE_D, FITNESS_D
 from sportsml_lite.protocol import PROTOCOL
+from sportsml_lite.recommend.profiles import Profile, profile
 from sportsml_lite.simulate.impulse import Body, trace
 
 TAU1_D, TAU2_D = (15.0, 120.0), (1.0, 15.0)  # days; wide, and τ2 below τ1 (assumption)
@@ -33,27 +34,6 @@ _WORSE = 1.001  # residual sum of squares over the best that is another minimum
 _FLAT = 1e-18  # variance over mean square that is rounding
 PARAMETERS = 5
 _TINY = 1e-300
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Fit of all other parameters with one time constant held at each of some values.
-
-    tau_d : (T,) days; excess : (T,) residual sum of squares beyond the best, in residual variances
-    limit : the excess up to which a value is not ruled out; low_d, high_d : ends of those values,
-    infinite towards a bound that is not ruled out itself
-    """
-
-    tau_d: np.ndarray
-    excess: np.ndarray
-    limit: float
-    low_d: float
-    high_d: float
-
-    @property
-    def closed(self) -> bool:
-        """Whether the tests rule out both bounds."""
-        return bool(self.low_d > 0 and np.isfinite(self.high_d))
 
 
 @dataclass(frozen=True)
@@ -146,11 +126,11 @@ def refusals(found: Fit, widest: float = WIDEST) -> tuple[str, ...]:
     """
     said = [f"{name} ends on a bound" for name in found.on_bound]
     said += [f"{name}: an ordinary search gives back its start" for name in found.stuck]
-    for name, profile in found.profiles.items():
-        if not profile.closed:
+    for name, held in found.profiles.items():
+        if not held.closed:
             said.append(f"{name}: the tests fit as well at a bound of the search")
-        elif profile.high_d / profile.low_d > widest:
-            said.append(f"{name}: anything from {profile.low_d:.0f} to {profile.high_d:.0f} d fits")
+        elif held.high_d / held.low_d > widest:
+            said.append(f"{name}: anything from {held.low_d:.0f} to {held.high_d:.0f} d fits")
     return tuple(said)
 
 
@@ -309,29 +289,8 @@ def _profiles(squares, rss: float, left: int, level: float) -> dict[str, Profile
     limit, found = float(fdtri(1, left, level)), {}
     for axis, (name, grid) in enumerate(zip(("tau1_d", "tau2_d"), _grids(), strict=True)):
         excess = (squares.min(1 - axis) - rss) / max(rss / left, _TINY)
-        found[name] = Profile(grid, excess, limit, *_ends(grid, excess, limit))
+        found[name] = profile(grid, excess, limit)
     return found
-
-
-def _ends(tau_d, excess, limit: float) -> tuple[float, float]:
-    """Ends of the values that are not ruled out, between the grid's by a line in ln τ."""
-    kept = np.flatnonzero(excess <= limit)
-    if not len(kept):  # narrower than the grid: the two neighbours of the best
-        at = int(excess.argmin())
-        kept = np.array([at])
-    low, high = 0.0, np.inf
-    if kept[0] > 0:
-        low = _crossing(tau_d, excess, limit, kept[0] - 1, kept[0])
-    if kept[-1] < len(tau_d) - 1:
-        high = _crossing(tau_d, excess, limit, kept[-1] + 1, kept[-1])
-    return low, high
-
-
-def _crossing(tau_d, excess, limit: float, out: int, inside: int) -> float:
-    if excess[inside] >= limit:
-        return float(tau_d[out])
-    share = (limit - excess[inside]) / (excess[out] - excess[inside])
-    return float(tau_d[inside] * (tau_d[out] / tau_d[inside]) ** share)
 
 
 def _k_correlation(columns, body: Body) -> float:

@@ -4,7 +4,8 @@ Athletes follow the impulse-response model exactly, every load is known, and eac
 What is asked: how far the fitted parameters are from the true ones, what a fit says of its own
 doubt, and how well it foretells tests of six later weeks. **Fitted:** all five parameters of an
 athlete from their own tests. **Textbook:** τ1 and τ2 are 42 and 7 days, only p0, k1 and k2 are
-fitted. **Pooled:** τ1 and τ2 are those that fit other athletes' tests best, together. **Last,
+fitted; people were drawn around these values, so that this arm knows more than it could of real
+ones. **Pooled:** τ1 and τ2 are those that fit other athletes' tests best, together. **Last,
 mean:** the last test, the mean of all, whatever is trained. **Known:** the true parameters.
 
 A row's ``target`` is a parameter, ``peak_d`` (see :func:`sportsml_lite.recommend.banister.peak_d`),
@@ -242,7 +243,7 @@ def _doubt(true: Body, found: banister.Fit) -> Iterator[tuple[str, str, float]]:
 
 # --- what the study asks -------------------------------------------------------------------------
 
-QUESTIONS = (("fit", "last"), ("fit", "mean"), ("fit", "textbook"), ("pooled", "textbook"))
+QUESTIONS = (("fit", "last"), ("fit", "mean"), ("fit", "textbook"), ("pooled", "fit"))
 
 
 def of(scores: pd.DataFrame, design: Design, target: str) -> pd.DataFrame:
