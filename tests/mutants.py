@@ -412,6 +412,65 @@ MUTANTS = [
         ("the left-out athlete is not left out", "(own.sum(axis=1, keepdims=True) - own) / rows",
          "own.sum(axis=1, keepdims=True) / (rows + periods)", "power:fast_sums"),
     ),
+    # Plans that others would have given, and a model that cannot be identified.
+    *_of(
+        "simulate/impulse.py",
+        ("an impulse does not fade on its first day",
+         "lfilter([keep], [1.0, -keep]", "lfilter([1.0], [1.0, -keep]", "impulse:faded"),
+    ),
+    *_of(
+        "recommend/banister.py",
+        ("an impulse fit may call fatigue good",
+         "inside = regular & (k1 >= 0) & (k2 >= 0)", "inside = regular", "banister:bounded_least"),
+        ("an impulse fit that cannot move is returned",
+         "if squares.min() >= (1 - 1e-12)", "if squares.min() >= 2", "banister:no_time_constant"),
+        ("a profile is that of the other time constant",
+         "squares.min(1 - axis)", "squares.min(axis)", "banister:profile_is"),
+    ),
+    *_of(
+        "recommend/profiles.py",
+        ("an interval towards a bound counts as closed",
+         "if first > 0 else 0.0", "if first > 0 else float(tau_d[0])", "banister:interval_ends"),
+    ),
+    *_of(
+        "recommend/offpolicy.py",
+        ("off-policy intervals count decisions",
+         "own = np.bincount(code, weights=terms) / count",
+         "own, people = terms, len(terms)", "offpolicy:counts_once"),
+        ("doubly robust adds the reward without the model's answer",
+         "w * (reward - model[", "w * (reward - 0 * model[", "offpolicy:either_is"),
+        ("off-policy weights are upside down",
+         "target[np.arange(n), log.action] / np", "1 / target[np.arange(n), log.action] * np",
+         "offpolicy:unbiased"),
+        ("the model of a row has met its athlete",
+         "np.asarray(fit(~rows)(rows), float)", "np.asarray(fit(rows)(rows), float)",
+         "offpolicy:met_its", "studies_offpolicy:regression_never"),
+    ),
+    *_of(
+        "simulate/assignment.py",
+        ("a logged chance is not that of the draw",
+         "odds = np.exp(STRENGTH * opinion[:, None] * rank)",
+         "odds = np.exp(STRENGTH * opinion[:, None] * rank) if assignment != 'seen' else "
+         "np.exp(-STRENGTH * opinion[:, None] * rank)", "assignment:thought"),
+    ),
+    *_of(
+        "studies/offpolicy.py",
+        ("estimated propensities are the coach's own",
+         'if kind == "logged":', 'if kind != "share":', "studies_offpolicy:hidden"),
+    ),
+    *_of(
+        "studies/banister.py",
+        ("a fit knows a later test",
+         "values = tests[design.days]\n    if arm.kind",
+         "values = tests.iloc[1 : len(design.days) + 1]\n    if arm.kind",
+         "studies_banister:later_tests"),
+    ),
+    *_of(
+        "recommend/judged.py",
+        ("weeks that are not there may be chosen",
+         "return there / there.sum(axis=2, keepdims=True)", "return np.full(there.shape, 1 / there."
+         "shape[2])", "judged:by_hand"),
+    ),
 ]  # fmt: skip
 
 

@@ -16,6 +16,8 @@ NAMES = (
     "effect",
     "tune",
     "ensemble",
+    "offpolicy",
+    "banister",
     "teacher",
     "distil",
     "transfer",
