@@ -54,7 +54,8 @@ tables = lab.tables
 record("asked", lab.asked)
 record("stand", sum(lab.survives.values()))
 record("tested", lab.tested)
-record("budget", f"{study.BUDGETS[-1]:,}")
+spent = max(t["budget"].max() for t in tables.values())
+record("budget", f"{spent:,.0f}")
 
 # %% [markdown]
 # ## The arms
