@@ -108,8 +108,8 @@ def takeaway(scores: pd.DataFrame) -> str:
     """The page's sentence, true for whatever the table holds."""
     asked = designs(scores)
     found = [100 * share(scores, design, "found") for design in asked]
-    verdicts = judge(scores)
-    better = sum(verdicts[design, "fit", "last"].verdict == "better" for design in asked)
+    verdicts = judge({"": scores})
+    better = sum(verdicts["", design, "fit", "last"].verdict == "better" for design in asked)
     spread = f"{min(found):.0f} to {max(found):.0f} %"
     if f"{min(found):.0f}" == f"{max(found):.0f}":
         spread = f"{max(found):.0f} %"

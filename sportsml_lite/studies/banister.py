@@ -258,10 +258,11 @@ def designs(scores: pd.DataFrame) -> list[Design]:
     return [d for d in DESIGNS if (d.tests, d.error_pct, d.loads) in there]
 
 
-def judge(scores: pd.DataFrame) -> dict[tuple, evaluate.Comparison]:
-    """Later tests, in RMSE (% of the level): (design, arm, against) → comparison."""
+def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple, evaluate.Comparison]:
+    """Later tests, in RMSE (% of the level): (data set, design, arm, against) → comparison."""
     return {
-        (design, arm, rival): evaluate.compare(part, arm, rival, "rmse", "change")
+        (name, design, arm, rival): evaluate.compare(part, arm, rival, "rmse", "change")
+        for name, scores in tables.items()
         for design in designs(scores)
         for part in [of(scores, design, HELD_OUT)]
         for arm, rival in QUESTIONS
