@@ -30,9 +30,9 @@ from functools import cache
 
 import numpy as np
 
-from sportsml_lite import intensity
 from sportsml_lite.errors import UserError
 from sportsml_lite.intensity import FATIGUE_D, FITNESS_D
+from sportsml_lite.recommend import limits
 from sportsml_lite.recommend.week import BLOCK_WEEKS
 from sportsml_lite.simulate import draws
 from sportsml_lite.simulate.periods import TEST_ERROR_PCT
@@ -119,18 +119,10 @@ def _after(start, load, fades_d):
 
 def _load(sex, minutes):
     """Training impulse of minutes (A, ..., 5) of athletes of the given sexes, (A, ...)."""
-    minute = np.array([_impulse(one) for one in sex])
+    minute = np.array([limits._impulse(one) for one in sex])
     minutes = np.asarray(minutes, float)
     between = [1] * (minutes.ndim - 2)
     return (minutes * minute.reshape(len(minute), *between, -1)).sum(axis=-1)
-
-
-@cache
-def _impulse(sex):
-    """Of a minute in each zone, (5,); of an unknown sex, the mean of the two."""
-    sexes = [sex] if sex in intensity.BANISTER else list(intensity.BANISTER)
-    minute = np.eye(len(intensity.ZONE_RESERVE))
-    return np.mean([intensity.zone_trimp(minute, [one] * len(minute)) for one in sexes], axis=0)
 
 
 def of_person(person, weeks, reference=None) -> np.ndarray:
