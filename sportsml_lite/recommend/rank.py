@@ -103,7 +103,7 @@ def rank(
     mean, covariance = np.asarray(mean, float), np.asarray(covariance, float)
     _check(names, mean, covariance, refused, level)
     gain, sd = against(names, mean, covariance)
-    low, high = gain - _z(level) * sd, gain + _z(level) * sd
+    low, high = gain - z_of(level) * sd, gain + z_of(level) * sd
     left_out = [i for i, name in enumerate(names) if name in refused]
     left_out.sort(key=lambda i: -gain[i])
     kept = [i for i, name in enumerate(names) if name not in refused]
@@ -124,7 +124,7 @@ def rank(
 def lower_bounds(names: Sequence[str], mean, covariance, level: float = LEVEL) -> np.ndarray:
     """What each week brings at least, (K,) % more than the one named ``as usual``."""
     gain, sd = against(names, mean, covariance)
-    return gain - _z(level) * sd
+    return gain - z_of(level) * sd
 
 
 def against(names: Sequence[str], mean, covariance) -> tuple[np.ndarray, np.ndarray]:
@@ -141,7 +141,8 @@ def against(names: Sequence[str], mean, covariance) -> tuple[np.ndarray, np.ndar
     return mean - mean[usual], np.sqrt(np.maximum(apart, 0))
 
 
-def _z(level):
+def z_of(level: float) -> float:
+    """Half the width of a two-sided interval in standard deviations, for a normal quantity."""
     from scipy.special import ndtri  # scipy.stats is slow to import
 
     return float(ndtri(0.5 + level / 2))
@@ -200,7 +201,7 @@ def curse(
     shrunk = seen * (spread**2 / (spread**2 + sd**2))
     ways = {
         "by prediction": (seen, seen),
-        "by lower bound": (seen, seen - _z(level) * sd),
+        "by lower bound": (seen, seen - z_of(level) * sd),
         "shrunk": (shrunk, shrunk),
     }
     rows = {}

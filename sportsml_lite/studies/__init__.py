@@ -16,6 +16,7 @@ NAMES = (
     "effect",
     "tune",
     "ensemble",
+    "recommend",
     "offpolicy",
     "banister",
     "teacher",
