@@ -1,0 +1,323 @@
+"""Who a week is planned for: a :class:`~sportsml_lite.recommend.week.Person` from sessions.
+
+Only sessions of the sport that is planned count: whoever walks ten hours and runs three is planned
+as a runner of three hours. Minutes by zone come from the heart rate of every second. Where there is
+none they are dealt out as in the same person's other sessions, and without any heart rate as easy
+ones; what was assumed is said in a note.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from sportsml_lite.collect.datasets.dataset import DataSet
+from sportsml_lite.errors import UserError
+from sportsml_lite.prepare import with_hr_max
+from sportsml_lite.recommend.week import DAYS, ZONES, Person
+
+# Lower ends of zones 1 to 5 and the end of the last, as shares of the maximal heart rate.
+ZONE_EDGES = (0.60, 0.72, 0.82, 0.87, 0.92, 0.97)
+SPORTS = ("running", "cycling", "swimming", "rowing")  # those that a week is planned in
+RECENT_D, HABIT_D, LONGEST_D = 28, 56, 30
+LEAST, LEAST_D = 4, 42  # a week is planned from so many sessions in so many days
+EASY_BELOW = 0.82  # mean heart rate of an easy session, as a share of the maximum
+HEARD = 0.5  # share of a session's minutes in which a heart rate must stand
+ANYWHERE_H = 36  # a day that begins at midnight UTC ends so much later, west of the date line
+
+
+def whose(data: DataSet, athlete: str = "") -> DataSet:
+    """The data of one person, who is named where there are several.
+
+    Parameters
+    ----------
+    data : of a folder
+    athlete : one of its people; with files of one person only, the name that he or she is given
+
+    Raises
+    ------
+    UserError if there are several people and none of them is named
+    """
+    names = sorted(data.sessions["athlete_id"].unique())
+    if len(names) > 1 and athlete not in names:
+        listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+        wrong = f", none of them {athlete!r}" if athlete else ""
+        raise UserError(
+            f"{data.name}: {len(names)} people ({listed}){wrong}; choose one with --athlete NAME, "
+            "or make one person of all files first: sportsml tables FOLDER --athlete NAME"
+        )
+    mine = athlete if athlete in names else names[0]
+    sessions = data.sessions[data.sessions["athlete_id"] == mine].reset_index(drop=True)
+    seconds = data.streams[data.streams["session_id"].isin(sessions["session_id"])]
+    athletes = data.athletes[data.athletes["athlete_id"] == mine].reset_index(drop=True)
+    return DataSet(athlete or mine, athletes, sessions, seconds, dropped=data.dropped)
+
+
+def monday_after(sessions: pd.DataFrame, today: date) -> date:
+    """The Monday on which the planned week begins: today's, if nothing was done on it, or the next.
+
+    Parameters
+    ----------
+    sessions : the person's, with their starts in UTC
+    today : the day of planning
+    """
+    done = (sessions["start"].dt.date == today).any()
+    first = today + timedelta(days=1) if done else today
+    return first + timedelta(days=-first.weekday() % 7)
+
+
+def known(
+    data: DataSet,
+    today: date,
+    sport: str = "",
+    hr_max_bpm: float = np.nan,
+    returning: bool = False,
+) -> tuple[Person, tuple[str, ...]]:
+    """What the sessions of one person say on the day a week is planned.
+
+    Parameters
+    ----------
+    data : of one person, see :func:`whose`
+    today : the day of planning; sessions count up to its end
+    sport : of :data:`SPORTS`; empty is the one with most minutes in the last twelve weeks
+    hr_max_bpm : NaN takes the one of the athlete's profile, or by age, or the highest seen
+    returning : somebody who comes back may have trained nothing in the last four weeks
+
+    Returns
+    -------
+    person; notes : what is missing, assumed or left out, a sentence each
+
+    Raises
+    ------
+    UserError for sessions in the future, too few, a month without any, or an unknown sport
+    """
+    end = pd.Timestamp(today, tz="UTC") + pd.Timedelta(days=1)
+    sessions = data.sessions[data.sessions["duration_s"] > 0]
+    refuse_future(sessions, today)
+    sport = sport or _sport(sessions, end, data.name)
+    mine, others = (sessions[(sessions["sport"] == sport) == is_it] for is_it in (True, False))
+    refuse_too_few(mine, sport, today, returning)
+    about, top, notes = _about(data, mine, hr_max_bpm)
+    zones, told = zone_minutes(mine, data.streams, top)
+    notes = (*notes, *told, *_beside(others, sport, end))
+    days = (end - mine["start"]).dt.total_seconds().to_numpy() / 86_400
+    recent = days <= RECENT_D
+    before = (days > RECENT_D) & (days <= RECENT_D + HABIT_D)
+    spans = days.max() >= RECENT_D + HABIT_D  # as long as the habit is looked back on
+    counted, length_d = (before, HABIT_D) if spans and before.any() else (days > 0, days.max())
+    far = mine[days <= LONGEST_D]
+    person = Person(
+        sport=sport,
+        **about,
+        hr_max_bpm=top,
+        habit_min_week=_week(zones[counted], length_d),
+        recent_min_week=_week(zones[recent], RECENT_D),
+        sessions_week=float(recent.sum() / (RECENT_D / 7)),
+        longest_min=float(far["duration_s"].max() / 60) if len(far) else 0.0,
+        longest_m=float(far["distance_m"].max()) if len(far) else 0.0,
+        speed_mps=_easy_speed(mine, top),
+    )
+    return person, notes
+
+
+def refuse_future(sessions: pd.DataFrame, today: date) -> None:
+    """Refuse sessions that begin later than the day of planning can end anywhere on earth.
+
+    Raises
+    ------
+    UserError naming the first one
+    """
+    last = pd.Timestamp(today, tz="UTC") + pd.Timedelta(hours=ANYWHERE_H)
+    late = sessions[sessions["start"] >= last].sort_values("start")
+    if len(late):
+        row = late.iloc[0]
+        more = f" and {len(late) - 1} more" if len(late) > 1 else ""
+        raise UserError(
+            f"{row['session_id']}{more}: recorded on {row['start'].date()}, after {today}; take "
+            "away what has a wrong clock, or name the day to plan on: --today YYYY-MM-DD"
+        )
+
+
+def refuse_too_few(sessions: pd.DataFrame, sport: str, today: date, returning: bool) -> None:
+    """Refuse to plan from nearly nothing, or from what lies a month back.
+
+    Whoever says to be returning needs :data:`LEAST` sessions, however long ago.
+
+    Raises
+    ------
+    UserError saying what is there, what is needed and what to do
+    """
+    end = pd.Timestamp(today, tz="UTC") + pd.Timedelta(days=1)
+    days = (end - sessions["start"]).dt.total_seconds() / 86_400
+    count = len(days) if returning else int((days <= LEAST_D).sum())
+    sort = f"{sport} session{'s' * (len(days) != 1)}"
+    if len(days) >= LEAST and days.min() > RECENT_D and not returning:
+        last = sessions["start"].max().date()
+        raise UserError(
+            f"no {sport} session in the {RECENT_D} days before {today}, the last is of {last}: "
+            "there is no habit to plan from; say --injury returning for a gentle start, or "
+            f"--today {last} for a week as it would have been planned then"
+        )
+    if count < LEAST:
+        where = "in all" if returning else f"in the {LEAST_D // 7} weeks before {today}"
+        raise UserError(
+            f"{count} {sort if returning else f'{sport} sessions'} {where} (of {len(days)}): a "
+            f"week is planned from at least {LEAST}; add files, or wait until there are so many"
+        )
+
+
+def zone_of(share) -> np.ndarray:
+    """Zone 1 to 5 of shares of the maximal heart rate; below zone 1 counts as zone 1, NaN as 0."""
+    share = np.asarray(share, float)
+    return np.where(np.isnan(share), 0, 1 + np.searchsorted(ZONE_EDGES[1:5], share, "right"))
+
+
+def zone_minutes(
+    sessions: pd.DataFrame, streams: pd.DataFrame, hr_max_bpm: float
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Minutes of each session in zones 1 to 5; a row sums to the session's duration.
+
+    A session's minutes are dealt out as the seconds whose heart rate is known. Where heart rate
+    stands in less than half of its minutes the mean heart rate decides; without that, the shares
+    of the other sessions; without any, half in zone 1 and half in zone 2.
+
+    Parameters
+    ----------
+    sessions, streams : of one person, tables of the contract
+    hr_max_bpm : NaN where unknown
+
+    Returns
+    -------
+    (N, 5) float; notes : how many sessions were not dealt out by their seconds
+    """
+    seconds = _heard(sessions, streams, hr_max_bpm)
+    by_stream = seconds.sum(axis=1) > 0
+    zone = zone_of(sessions["hr_mean_bpm"].to_numpy(float) / hr_max_bpm)
+    by_mean = ~by_stream & (zone > 0)
+    seconds[by_mean, zone[by_mean] - 1] = 1
+    duration = sessions["duration_s"].to_numpy(float) / 60
+    has = by_stream | by_mean
+    shares = seconds / np.maximum(seconds.sum(axis=1, keepdims=True), 1)
+    usual = duration[has] @ shares[has]
+    usual = usual / usual.sum() if usual.sum() > 0 else np.array([0.5, 0.5, 0, 0, 0])
+    shares[~has] = usual
+    return duration[:, None] * shares, _dealt(by_mean.sum(), (~has).sum(), len(has))
+
+
+def _heard(sessions, streams, hr_max_bpm) -> np.ndarray:
+    """Seconds of known heart rate by zone, (N, 5); 0 where too little of a session has any."""
+    out = np.zeros((len(sessions), ZONES))
+    row = pd.Index(sessions["session_id"]).get_indexer(streams["session_id"])
+    zone = zone_of(streams["hr_bpm"].to_numpy(float) / hr_max_bpm)
+    good = (row >= 0) & (zone > 0)
+    np.add.at(out, (row[good], zone[good] - 1), 1)
+    # Smart recording writes every few seconds: minutes with a heart rate are counted.
+    minute = streams["t_s"].to_numpy()[good] // 60
+    seen = pd.DataFrame({"row": row[good], "minute": minute}).drop_duplicates()
+    minutes = np.bincount(seen["row"], minlength=len(sessions))
+    out[minutes < HEARD * sessions["duration_s"].to_numpy() / 60] = 0
+    return out
+
+
+def _dealt(by_mean: int, without: int, count: int) -> tuple[str, ...]:
+    notes = []
+    if by_mean:
+        notes.append(f"{by_mean} of {count} sessions have only a mean heart rate: all their "
+                     "minutes stand in its zone.")  # fmt: skip
+    if without == count:
+        notes.append("No heart rate is in these files: all minutes count as easy, and steps are "
+                     "given in per cent of the maximum.")  # fmt: skip
+    elif without:
+        notes.append(f"{without} of {count} sessions have no heart rate: their minutes are dealt "
+                     "out to the zones as in the others.")  # fmt: skip
+    return tuple(notes)
+
+
+def _sport(sessions: pd.DataFrame, end: pd.Timestamp, name: str) -> str:
+    """The sport with most minutes in twelve weeks, or in all if these are empty."""
+    can = sessions[sessions["sport"].isin(SPORTS)]
+    late = can[can["start"] >= end - pd.Timedelta(days=RECENT_D + HABIT_D)]
+    minutes = (late if len(late) else can).groupby("sport")["duration_s"].sum()
+    if minutes.empty:
+        there = ", ".join(sorted(sessions["sport"].dropna().unique())) or "none is named"
+        raise UserError(
+            f"{name}: no session of {', '.join(SPORTS)} (sports here: {there}); name the sport in "
+            "sessions.csv (sportsml tables FOLDER makes it)"
+        )
+    return str(minutes.idxmax())
+
+
+def _about(data: DataSet, mine: pd.DataFrame, hr_max_bpm: float):
+    """What the profile says, the maximal heart rate, and a note where that one comes from."""
+    row = data.athletes.iloc[0]
+    number = {
+        name: float(row.get(name, np.nan))
+        for name in ("age_y", "mass_kg", "hr_rest_bpm", "vo2max_ml_kg_min")
+    }
+    about = {"sex": row["sex"] if row["sex"] in ("m", "f") else ""} | number
+    if hr_max_bpm > 0:
+        return about, float(hr_max_bpm), ()
+    top, why = row["hr_max_bpm"], "stated in the profile, or the highest held for 30 s"
+    if np.isnan(top):
+        top, why = with_hr_max(data.athletes)["hr_max_bpm"].iloc[0], "expected at this age"
+    if np.isnan(top):
+        top, why = mine["hr_max_bpm"].max(), "the highest seen"
+    if np.isnan(top):
+        return about, np.nan, ()
+    note = (
+        f"The zones rest on a maximal heart rate of {top:.0f} bpm ({why}); if it is another, say "
+        "--hr-max BPM."
+    )
+    return about, float(top), (note,)
+
+
+def _beside(others: pd.DataFrame, sport: str, end: pd.Timestamp) -> tuple[str, ...]:
+    """Other sports of the last four weeks, which are not planned."""
+    late = others[others["start"] >= end - pd.Timedelta(days=RECENT_D)]
+    minutes = late["duration_s"].sum() / 60 / (RECENT_D / 7)
+    if minutes < 1:
+        return ()
+    return (f"Only {sport} is planned; {minutes:.0f} min a week of other sports are counted in "
+            "nothing here.",)  # fmt: skip
+
+
+def _week(minutes: np.ndarray, days: float) -> tuple[float, ...]:
+    """Minutes a week in each zone, of the (N, 5) of some sessions within so many days."""
+    return tuple(float(m) for m in minutes.sum(axis=0) / max(days / 7, 1))
+
+
+def _easy_speed(sessions: pd.DataFrame, hr_max_bpm: float) -> float:
+    """Median speed of easy sessions, m/s; of all sessions where none is easy."""
+    speed = sessions["distance_m"] / sessions["duration_s"]
+    easy = speed[sessions["hr_mean_bpm"] / hr_max_bpm < EASY_BELOW]
+    return float((easy if easy.notna().any() else speed).median())
+
+
+def told(person: Person) -> str:
+    """What a plan rests on, in a sentence."""
+    recent, habit = sum(person.recent_min_week), sum(person.habit_min_week)
+    return (
+        f"{person.sport}: {recent:.0f} min a week in {person.sessions_week:.1f} sessions in the "
+        f"last four weeks ({habit:.0f} before), the longest of 30 days {person.longest_min:.0f} min"
+    )
+
+
+def weekdays(text: str) -> tuple[int, ...]:
+    """Days of the week from text such as ``'mon,wed,sat'`` or ``'Monday Saturday'``.
+
+    Raises
+    ------
+    UserError naming what is no day
+    """
+    words = text.replace(",", " ").split()
+    found = []
+    for word in words:
+        fits = [i for i, day in enumerate(DAYS) if day.lower().startswith(word.lower())]
+        if len(word) < 2 or len(fits) != 1:
+            raise UserError(f"{word!r} is no day of the week; write --days mon,wed,sat")
+        found += fits
+    if not found:
+        raise UserError("no day is named on which training is possible; write --days mon,wed,sat")
+    return tuple(sorted(set(found)))
