@@ -2,6 +2,7 @@
 
 import io
 from datetime import date
+from itertools import chain
 from xml.etree import ElementTree as xml
 
 import fitdecode
@@ -36,12 +37,12 @@ def as_done(steps):
     done = []
     for step in steps:
         if step["duration_type"] == "repeat_until_steps_cmplt":
-            block = sum(done[step["duration_step"] :], [])
+            block = list(chain.from_iterable(done[step["duration_step"] :]))
             done.append(block * (step["repeat_steps"] - 1))
         else:
             ends = (step[f"custom_target_heart_rate_{end}"] for end in ("low", "high"))
             done.append([(step["duration_time"], *ends)])
-    return sum(done, [])
+    return list(chain.from_iterable(done))
 
 
 @settings(max_examples=25, deadline=None)
