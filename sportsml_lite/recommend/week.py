@@ -1,15 +1,17 @@
 """A week of training, session by session and step by step; who it is for, and what they wish.
 
 One description serves all: rules read minutes and days, the effect model minutes by zone, and a
-watch or a trainer the steps. Zones 1 to 5 are those of heart rate whose middles stand in
-:data:`sportsml_lite.intensity.ZONE_RESERVE`: 60, 72, 82, 87, 92 and 97 % of the maximum.
+watch or a trainer the steps. Zones 1 to 5 lie between 60, 72, 82, 87, 92 and 97 % of the maximal
+heart rate; their middles stand in :data:`sportsml_lite.intensity.ZONE_RESERVE`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import pandas as pd
 
 from sportsml_lite.errors import UserError
 
@@ -21,6 +23,7 @@ WORK = {
     "tempo": ((10.0, 3, 3), (2.0, 1, 1)),
     "intervals": ((4.0, 4, 5), (3.0, 1, 1)),
 }
+TIMES_MOST = {"tempo": 4, "intervals": 8}  # a longer session has more easy minutes (assumption)
 KINDS = ("easy", "long", *WORK)
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 GOALS = ("fitness", "maintain", "recover")
@@ -68,13 +71,14 @@ class PlannedSession:
     def parts(self) -> tuple[Part, ...]:
         """What is done in order: warm-up, repetitions, cool-down; their minutes sum to the whole.
 
-        A session of tempo or intervals has as many repetitions as fit; what is left of it is easy.
+        A session of tempo or intervals has as many repetitions as fit, at most
+        :data:`TIMES_MOST`; what is left of it is easy.
         """
         if self.kind not in WORK:
             return (Part(1, (Step(float(self.minutes), 1, 2),)),)
         work, rest = (Step(*each) for each in WORK[self.kind])
         room = self.minutes - WARM_MIN - COOL_MIN
-        times = int(room // (work.minutes + rest.minutes))
+        times = min(int(room // (work.minutes + rest.minutes)), TIMES_MOST[self.kind])
         if times < 1:
             return (Part(1, (Step(float(self.minutes), 1, 2),)),)
         left = room - times * (work.minutes + rest.minutes)
@@ -86,12 +90,17 @@ class PlannedSession:
 
     def zone_minutes(self) -> np.ndarray:
         """Minutes in zones 1 to 5, (5,)."""
-        out = np.zeros(ZONES)
-        for part in self.parts():
-            for step in part.steps:
-                width = step.high - step.low + 1
-                out[step.low - 1 : step.high] += part.times * step.minutes / width
-        return out
+        return np.array(_zone_minutes(self.kind, self.minutes))
+
+
+@cache  # simulated months ask for the same few sessions over and over
+def _zone_minutes(kind, minutes):
+    out = np.zeros(ZONES)
+    for part in PlannedSession(0, kind, minutes).parts():
+        for step in part.steps:
+            width = step.high - step.low + 1
+            out[step.low - 1 : step.high] += part.times * step.minutes / width
+    return tuple(out)
 
 
 @dataclass(frozen=True)
@@ -179,3 +188,39 @@ class Wishes:
             )
         if not 0 <= self.minutes <= 7 * 600:
             raise UserError(f"minutes = {self.minutes:g}: give 0 (no bound) to {7 * 600} a week")
+
+
+def table(week: Week) -> pd.DataFrame:
+    """A week to read: a row a session.
+
+    Returns
+    -------
+    DataFrame of ``day``, ``kind``, ``minutes``, ``what`` (the steps in words) and ``zone`` (of the
+    work, else of all)
+    """
+    rows = [
+        (DAYS[s.day], s.kind, s.minutes, words(s), _zones(_work(s)))
+        for s in sorted(week.sessions, key=lambda s: s.day)
+    ]
+    return pd.DataFrame(rows, columns=["day", "kind", "minutes", "what", "zone"])
+
+
+def words(session: PlannedSession) -> str:
+    """What is done, as a reader would write it down."""
+    parts = session.parts()
+    if len(parts) == 1:
+        return f"{session.minutes} min at a pace that allows talking"
+    before, (work, rest), after = parts[0].steps[0], parts[1].steps, parts[2].steps[0]
+    return (
+        f"{before.minutes:g} min easy, {parts[1].times} × ({work.minutes:g} min in zone "
+        f"{_zones(work)}, {rest.minutes:g} min easy), {after.minutes:g} min easy"
+    )
+
+
+def _work(session):
+    parts = session.parts()
+    return parts[len(parts) // 2].steps[0]
+
+
+def _zones(step):
+    return f"{step.low}" if step.low == step.high else f"{step.low}–{step.high}"
