@@ -18,69 +18,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sportsml_lite import intensity
-from sportsml_lite.collect.formats.recording import ON_FOOT
-from sportsml_lite.recommend.week import DAYS, KINDS, WORK, PlannedSession, Week
-
-SHORTEST_MIN = 10  # of any session; a month without one of that length was empty
-START_SESSIONS = 3  # in the first week after an empty month (assumption)
-GOAL_SLACK = 0.10  # of the load of the last four weeks: what still counts as the same
-RECOVER_MOST = 0.80  # of that load, under the goal 'recover' (assumption)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What an injury leaves of a week: assumptions, but for the cap of the healthy.
-
-    cap : on a session, as a factor on the longest of 30 days; start_min : cap after an empty month
-    rest_days : least; growth : on the week, as a factor on what is accustomed; advice : always said
-    """
-
-    cap: float
-    start_min: int
-    rest_days: int = 0
-    growth: float = np.inf
-    advice: str = ""
-
-
-LIMITS = {
-    "none": Limits(cap=1.10, start_min=30),
-    "returning": Limits(
-        cap=1.05,
-        start_min=20,
-        rest_days=2,
-        growth=1.25,
-        advice="You come back from an injury: let a doctor or a physiotherapist clear each step, "
-        "and stop when it hurts.",
-    ),
-    "injured": Limits(
-        cap=0.5,
-        start_min=10,
-        rest_days=3,
-        growth=0.5,
-        advice="You are injured: ask a doctor or a physiotherapist before you train at all; this "
-        "is no treatment, only the most that such a person might allow.",
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Sport:
-    """What a sport asks of a week (assumptions)."""
-
-    shortest_min: int = SHORTEST_MIN
-    kinds: tuple[str, ...] = KINDS
-    hard_most: int = 2
-
-
-SPORTS = {
-    "running": Sport(15),
-    "cycling": Sport(20, hard_most=3),
-    "swimming": Sport(15, hard_most=3),
-    "rowing": Sport(15, hard_most=3),
-    "walking": Sport(kinds=("easy", "long")),
-    "hiking": Sport(kinds=("easy", "long")),
-}
+from sportsml_lite.recommend.limits import (
+    GOAL_SLACK,
+    LIMITS,
+    RECOVER_MOST,
+    START_SESSIONS,
+    bound_min,
+    cap_m,
+    cap_min,
+    distance_m,
+    hard,
+    load,
+    month_empty,
+    most_minutes,
+    rest_days,
+    shortest,
+    sport,
+)
+from sportsml_lite.recommend.week import DAYS, WORK
 
 
 @dataclass(frozen=True)
@@ -125,69 +80,6 @@ def advice(person, wishes) -> tuple[str, ...]:
     return tuple(found)
 
 
-def month_empty(person) -> bool:
-    """Whether no session of the last 30 days was long enough to be planned."""
-    return not person.longest_min >= SHORTEST_MIN
-
-
-def cap_min(person, wishes) -> float:
-    """Most minutes of one session: the longest of 30 days times the factor, or the start."""
-    limits = LIMITS[wishes.injury]
-    return limits.start_min if month_empty(person) else limits.cap * person.longest_min
-
-
-def cap_m(person, wishes) -> float:
-    """Most metres of one session on foot; infinite in other sports and where metres are unknown."""
-    known = person.longest_m > 0 and person.speed_mps > 0
-    if person.sport not in ON_FOOT or month_empty(person) or not known:
-        return np.inf
-    return LIMITS[wishes.injury].cap * person.longest_m
-
-
-def distance_m(session, person) -> float:
-    """Metres of a session on foot at the person's pace.
-
-    Speed is taken to be in proportion to the zone's share of the reserve (assumption), and easy
-    sessions, evenly in zones 1 and 2, to have the person's speed.
-    """
-    share = np.array(intensity.ZONE_RESERVE)
-    return float(60 * person.speed_mps * session.zone_minutes() @ share / share[:2].mean())
-
-
-def most_minutes(person, wishes, kind: str) -> int:
-    """Most whole minutes of a session of a kind under the cap; below 10 where none is allowed."""
-    minutes, metres = min(int(cap_min(person, wishes)), 600), cap_m(person, wishes)
-    if metres < np.inf:
-        minutes = min(minutes, int(metres / (60 * person.speed_mps)) + 1)
-        while minutes >= SHORTEST_MIN and (
-            distance_m(PlannedSession(0, kind, minutes), person) > metres
-        ):
-            minutes -= 1
-    return minutes
-
-
-def rest_days(wishes) -> int:
-    """Days without training: those wished for, or more after an injury."""
-    return max(wishes.rest_days, LIMITS[wishes.injury].rest_days)
-
-
-def load(zone_minutes, sex: str) -> float:
-    """Training impulse of minutes by zone, (5,); of an unknown sex, the mean of the two."""
-    sexes = [sex] if sex in intensity.BANISTER else list(intensity.BANISTER)
-    return float(np.mean([intensity.zone_trimp([zone_minutes], [one])[0] for one in sexes]))
-
-
-def bound_min(person, wishes) -> float:
-    """Most minutes of a week after an injury; infinite without one.
-
-    It is a factor on the last four weeks or on half the old habit, whichever is more, and at least
-    three sessions of the start.
-    """
-    limits = LIMITS[wishes.injury]
-    accustomed = max(sum(person.recent_min_week), sum(person.habit_min_week) / 2)
-    return max(limits.growth * accustomed, START_SESSIONS * limits.start_min)
-
-
 def _cap(week, person, wishes):
     longest = max(week.sessions, key=lambda s: s.minutes, default=None)
     if longest is None or month_empty(person):
@@ -220,7 +112,7 @@ def _start(week, person, wishes):
             f"not with {'hard' if hard(week) else 'long'} ones."
         )
     if (found := len(week.sessions)) > START_SESSIONS:
-        return f"The last 30 days are empty: begin with at most {START_SESSIONS} sessions, not {found}."
+        return f"The last 30 days are empty: begin with {START_SESSIONS} sessions, not {found}."
     return ""
 
 
@@ -302,16 +194,16 @@ def _long(week, person, wishes):
 
 
 def _sport(week, person, wishes):
-    asked = sport(person)
     for s in week.sessions:
-        if s.kind not in asked.kinds:
+        if s.kind not in sport(person).kinds:
             return f"It has a session of {s.kind}, which {person.sport} does not have."
-        # Where the cap allows no more, a shorter one is better than none.
-        least = min(shortest(s.kind, person), most_minutes(person, wishes, s.kind))
-        if s.minutes < least or (s.kind in WORK and len(s.parts()) == 1):
+        if s.minutes >= (least := shortest(s.kind, person)):
+            continue
+        # Where the cap allows no more, a short easy session is better than none.
+        if s.kind in WORK or s.minutes < most_minutes(person, wishes, s.kind):
             return (
                 f"Its session on {DAYS[s.day]} takes {s.minutes} minutes; in {person.sport} a "
-                f"session of kind '{s.kind}' takes {shortest(s.kind, person)} at least."
+                f"session of kind '{s.kind}' takes {least} at least."
             )
     return ""
 
@@ -320,22 +212,6 @@ def _once(week, person, wishes):
     days = [s.day for s in week.sessions]
     twice = sorted({day for day in days if days.count(day) > 1})
     return f"It has two sessions on {DAYS[twice[0]]}; one a day is the most." if twice else ""
-
-
-def hard(week: Week) -> list:
-    """Sessions of tempo or intervals."""
-    return [s for s in week.sessions if s.kind in WORK]
-
-
-def sport(person) -> Sport:
-    """What the person's sport asks for; of an unknown one, what all do."""
-    return SPORTS.get(person.sport, Sport())
-
-
-def shortest(kind: str, person) -> int:
-    """Shortest session of a kind: that of the sport, with room for one repetition if it is hard."""
-    room = 0 if kind not in WORK else 15 + sum(minutes for minutes, _, _ in WORK[kind])
-    return max(sport(person).shortest_min, int(room))
 
 
 RULES = (
