@@ -16,13 +16,14 @@ import pandas as pd
 from sportsml_lite.collect.datasets.dataset import DataSet
 from sportsml_lite.errors import UserError
 from sportsml_lite.prepare import with_hr_max
-from sportsml_lite.recommend.week import DAYS, ZONES, Person
+from sportsml_lite.recommend.rules import SPORTS
+from sportsml_lite.recommend.week import DAYS, WORK, ZONES, Person
 
 # Lower ends of zones 1 to 5 and the end of the last, as shares of the maximal heart rate.
 ZONE_EDGES = (0.60, 0.72, 0.82, 0.87, 0.92, 0.97)
-SPORTS = ("running", "cycling", "swimming", "rowing")  # those that a week is planned in
 RECENT_D, HABIT_D, LONGEST_D = 28, 56, 30
 LEAST, LEAST_D = 4, 42  # a week is planned from so many sessions in so many days
+LEAST_WEEKS = 2  # of a habit
 EASY_BELOW = 0.82  # mean heart rate of an easy session, as a share of the maximum
 HEARD = 0.5  # share of a session's minutes in which a heart rate must stand
 ANYWHERE_H = 36  # a day that begins at midnight UTC ends so much later, west of the date line
@@ -81,7 +82,8 @@ def known(
     ----------
     data : of one person, see :func:`whose`
     today : the day of planning; sessions count up to its end
-    sport : of :data:`SPORTS`; empty is the one with most minutes in the last twelve weeks
+    sport : of :data:`sportsml_lite.recommend.rules.SPORTS`; empty is the one with most minutes in
+        the last twelve weeks, walking and hiking only where there is no other
     hr_max_bpm : NaN takes the one of the athlete's profile, or by age, or the highest seen
     returning : somebody who comes back may have trained nothing in the last four weeks
 
@@ -96,6 +98,8 @@ def known(
     end = pd.Timestamp(today, tz="UTC") + pd.Timedelta(days=1)
     sessions = data.sessions[data.sessions["duration_s"] > 0]
     refuse_future(sessions, today)
+    if sport and sport not in SPORTS:
+        raise UserError(f"sport {sport!r}: choose one of {', '.join(SPORTS)}")
     sport = sport or _sport(sessions, end, data.name)
     mine, others = (sessions[(sessions["sport"] == sport) == is_it] for is_it in (True, False))
     refuse_too_few(mine, sport, today, returning)
@@ -104,16 +108,13 @@ def known(
     notes = (*notes, *told, *_beside(others, sport, end))
     days = (end - mine["start"]).dt.total_seconds().to_numpy() / 86_400
     recent = days <= RECENT_D
-    before = (days > RECENT_D) & (days <= RECENT_D + HABIT_D)
-    spans = days.max() >= RECENT_D + HABIT_D  # as long as the habit is looked back on
-    counted, length_d = (before, HABIT_D) if spans and before.any() else (days > 0, days.max())
     far = mine[days <= LONGEST_D]
     person = Person(
         sport=sport,
         **about,
         hr_max_bpm=top,
-        habit_min_week=_week(zones[counted], length_d),
-        recent_min_week=_week(zones[recent], RECENT_D),
+        habit_min_week=_habit(zones, days),
+        recent_min_week=_week(zones[recent], RECENT_D / 7),
         sessions_week=float(recent.sum() / (RECENT_D / 7)),
         longest_min=float(far["duration_s"].max() / 60) if len(far) else 0.0,
         longest_m=float(far["distance_m"].max()) if len(far) else 0.0,
@@ -237,16 +238,18 @@ def _dealt(by_mean: int, without: int, count: int) -> tuple[str, ...]:
 
 def _sport(sessions: pd.DataFrame, end: pd.Timestamp, name: str) -> str:
     """The sport with most minutes in twelve weeks, or in all if these are empty."""
-    can = sessions[sessions["sport"].isin(SPORTS)]
-    late = can[can["start"] >= end - pd.Timedelta(days=RECENT_D + HABIT_D)]
-    minutes = (late if len(late) else can).groupby("sport")["duration_s"].sum()
-    if minutes.empty:
-        there = ", ".join(sorted(sessions["sport"].dropna().unique())) or "none is named"
-        raise UserError(
-            f"{name}: no session of {', '.join(SPORTS)} (sports here: {there}); name the sport in "
-            "sessions.csv (sportsml tables FOLDER makes it)"
-        )
-    return str(minutes.idxmax())
+    hard = [name for name, asks in SPORTS.items() if set(WORK) <= set(asks.kinds)]
+    late = sessions[sessions["start"] >= end - pd.Timedelta(days=RECENT_D + HABIT_D)]
+    for part in (late, sessions):
+        for names in (hard, SPORTS):  # a walk to the shop does not make a runner a walker
+            minutes = part[part["sport"].isin(names)].groupby("sport")["duration_s"].sum()
+            if len(minutes):
+                return str(minutes.idxmax())
+    there = ", ".join(sorted(sessions["sport"].dropna().unique())) or "none is named"
+    raise UserError(
+        f"{name}: no session of {', '.join(SPORTS)} (sports here: {there}); name the sport in "
+        "sessions.csv (sportsml tables FOLDER makes it)"
+    )
 
 
 def _about(data: DataSet, mine: pd.DataFrame, hr_max_bpm: float):
@@ -283,9 +286,18 @@ def _beside(others: pd.DataFrame, sport: str, end: pd.Timestamp) -> tuple[str, .
             "nothing here.",)  # fmt: skip
 
 
-def _week(minutes: np.ndarray, days: float) -> tuple[float, ...]:
-    """Minutes a week in each zone, of the (N, 5) of some sessions within so many days."""
-    return tuple(float(m) for m in minutes.sum(axis=0) / max(days / 7, 1))
+def _habit(zones: np.ndarray, days: np.ndarray) -> tuple[float, ...]:
+    """Of the eight weeks before the last four, as far as there were sessions; else of all weeks."""
+    before = (days > RECENT_D) & (days <= RECENT_D + HABIT_D)
+    weeks = np.ceil((days[before].max() - RECENT_D) / 7) if before.any() else 0
+    if weeks >= LEAST_WEEKS:
+        return _week(zones[before], weeks)
+    return _week(zones, max(np.ceil((days.max() - days.min()) / 7), 1))
+
+
+def _week(minutes: np.ndarray, weeks: float) -> tuple[float, ...]:
+    """Minutes a week in each zone, of the (N, 5) of some sessions within so many weeks."""
+    return tuple(float(m) for m in minutes.sum(axis=0) / weeks)
 
 
 def _easy_speed(sessions: pd.DataFrame, hr_max_bpm: float) -> float:
