@@ -16,7 +16,7 @@ import pandas as pd
 from sportsml_lite.collect.datasets.dataset import DataSet
 from sportsml_lite.errors import UserError
 from sportsml_lite.prepare import with_hr_max
-from sportsml_lite.recommend.rules import SPORTS
+from sportsml_lite.recommend.limits import SPORTS
 from sportsml_lite.recommend.week import DAYS, WORK, ZONES, Person
 
 # Lower ends of zones 1 to 5 and the end of the last, as shares of the maximal heart rate.
@@ -82,7 +82,7 @@ def known(
     ----------
     data : of one person, see :func:`whose`
     today : the day of planning; sessions count up to its end
-    sport : of :data:`sportsml_lite.recommend.rules.SPORTS`; empty is the one with most minutes in
+    sport : of :data:`sportsml_lite.recommend.limits.SPORTS`; empty is the one with most minutes in
         the last twelve weeks, walking and hiking only where there is no other
     hr_max_bpm : NaN takes the one of the athlete's profile, or by age, or the highest seen
     returning : somebody who comes back may have trained nothing in the last four weeks
