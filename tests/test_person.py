@@ -10,7 +10,7 @@ from sportsml_lite import schema
 from sportsml_lite.collect.datasets import dataset
 from sportsml_lite.collect.datasets.dataset import DataSet
 from sportsml_lite.errors import UserError
-from sportsml_lite.recommend import person
+from sportsml_lite.recommend import person, zones
 
 TODAY = date(2026, 3, 1)  # a Sunday
 
@@ -69,18 +69,18 @@ def test_a_short_history_is_a_habit_as_long_as_it_is(ago, habit):
     [(0.4, 1), (0.6, 1), (0.719, 1), (0.72, 2), (0.82, 3), (0.87, 4), (0.92, 5), (1.1, 5)],
 )
 def test_zones_begin_at_their_lower_ends(share, zone):
-    assert person.zone_of(share) == zone
-    assert person.zone_of(np.nan) == 0
+    assert zones.zone_of(share) == zone
+    assert zones.zone_of(np.nan) == 0
 
 
 def test_minutes_by_zone_sum_to_the_duration():
     """By seconds, by the mean, by the other sessions' shares: in this order."""
     streams = pd.concat([heard("s0", [0.65, 0.65, 0.75, 0.95]), heard("s2", [0.65])])
     data = folder([1, 2, 3], [8, 10, 20], streams=streams, hr_mean_bpm=[150.0, 170.0, np.nan])
-    zones, notes = person.zone_minutes(data.sessions, data.streams, 200.0)
-    np.testing.assert_allclose(zones[0], [4, 2, 0, 0, 2])
-    np.testing.assert_allclose(zones[1], [0, 0, 10, 0, 0])
-    np.testing.assert_allclose(zones[2], 20 * np.array([4, 2, 10, 0, 2]) / 18)
+    found, notes = zones.zone_minutes(data.sessions, data.streams, 200.0)
+    np.testing.assert_allclose(found[0], [4, 2, 0, 0, 2])
+    np.testing.assert_allclose(found[1], [0, 0, 10, 0, 0])
+    np.testing.assert_allclose(found[2], 20 * np.array([4, 2, 10, 0, 2]) / 18)
     assert [note.split(" have ")[0] for note in notes] == ["1 of 3 sessions", "1 of 3 sessions"]
 
 
@@ -88,8 +88,8 @@ def test_smart_recording_is_heard_and_a_strap_that_fails_early_is_not():
     few = heard("s0", [0.75] * 10).iloc[::7]
     early = heard("s1", [0.75] * 4)
     data = folder([1, 2], 10, streams=pd.concat([few, early]))
-    zones, notes = person.zone_minutes(data.sessions, data.streams, 200.0)
-    np.testing.assert_allclose(zones[0], [0, 10, 0, 0, 0])
+    found, notes = zones.zone_minutes(data.sessions, data.streams, 200.0)
+    np.testing.assert_allclose(found[0], [0, 10, 0, 0, 0])
     assert "1 of 2 sessions have no heart rate" in notes[0]
 
 

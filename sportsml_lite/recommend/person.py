@@ -1,9 +1,7 @@
 """Who a week is planned for: a :class:`~sportsml_lite.recommend.week.Person` from sessions.
 
 Only sessions of the sport that is planned count: whoever walks ten hours and runs three is planned
-as a runner of three hours. Minutes by zone come from the heart rate of every second. Where there is
-none they are dealt out as in the same person's other sessions, and without any heart rate as easy
-ones; what was assumed is said in a note.
+as a runner of three hours. What is missing or was assumed is said in a note.
 """
 
 from __future__ import annotations
@@ -17,15 +15,13 @@ from sportsml_lite.collect.datasets.dataset import DataSet
 from sportsml_lite.errors import UserError
 from sportsml_lite.prepare import with_hr_max
 from sportsml_lite.recommend.limits import SPORTS
-from sportsml_lite.recommend.week import DAYS, WORK, ZONES, Person
+from sportsml_lite.recommend.week import DAYS, WORK, Person
+from sportsml_lite.recommend.zones import zone_minutes
 
-# Lower ends of zones 1 to 5 and the end of the last, as shares of the maximal heart rate.
-ZONE_EDGES = (0.60, 0.72, 0.82, 0.87, 0.92, 0.97)
 RECENT_D, HABIT_D, LONGEST_D = 28, 56, 30
 LEAST, LEAST_D = 4, 42  # a week is planned from so many sessions in so many days
 LEAST_WEEKS = 2  # of a habit
 EASY_BELOW = 0.82  # mean heart rate of an easy session, as a share of the maximum
-HEARD = 0.5  # share of a session's minutes in which a heart rate must stand
 ANYWHERE_H = 36  # a day that begins at midnight UTC ends so much later, west of the date line
 
 
@@ -105,8 +101,8 @@ def known(
     refuse_too_few(mine, sport, today, returning)
     about, top, notes = _about(data, mine, hr_max_bpm)
     zones, told = zone_minutes(mine, data.streams, top)
-    notes = (*notes, *told, *_beside(others, sport, end))
     days = (end - mine["start"]).dt.total_seconds().to_numpy() / 86_400
+    notes = (*notes, *told, *_beside(others, sport, end), *_short(days))
     recent = days <= RECENT_D
     far = mine[days <= LONGEST_D]
     person = Person(
@@ -136,8 +132,8 @@ def refuse_future(sessions: pd.DataFrame, today: date) -> None:
         row = late.iloc[0]
         more = f" and {len(late) - 1} more" if len(late) > 1 else ""
         raise UserError(
-            f"{row['session_id']}{more}: recorded on {row['start'].date()}, after {today}; take "
-            "away what has a wrong clock, or name the day to plan on: --today YYYY-MM-DD"
+            f"{row['session_id']}{more}: recorded on {row['start'].date()}, after {today}; take away "
+            "what has a wrong clock, or correct this computer's date"
         )
 
 
@@ -167,73 +163,6 @@ def refuse_too_few(sessions: pd.DataFrame, sport: str, today: date, returning: b
             f"{count} {sort if returning else f'{sport} sessions'} {where} (of {len(days)}): a "
             f"week is planned from at least {LEAST}; add files, or wait until there are so many"
         )
-
-
-def zone_of(share) -> np.ndarray:
-    """Zone 1 to 5 of shares of the maximal heart rate; below zone 1 counts as zone 1, NaN as 0."""
-    share = np.asarray(share, float)
-    return np.where(np.isnan(share), 0, 1 + np.searchsorted(ZONE_EDGES[1:5], share, "right"))
-
-
-def zone_minutes(
-    sessions: pd.DataFrame, streams: pd.DataFrame, hr_max_bpm: float
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Minutes of each session in zones 1 to 5; a row sums to the session's duration.
-
-    A session's minutes are dealt out as the seconds whose heart rate is known. Where heart rate
-    stands in less than half of its minutes the mean heart rate decides; without that, the shares
-    of the other sessions; without any, half in zone 1 and half in zone 2.
-
-    Parameters
-    ----------
-    sessions, streams : of one person, tables of the contract
-    hr_max_bpm : NaN where unknown
-
-    Returns
-    -------
-    (N, 5) float; notes : how many sessions were not dealt out by their seconds
-    """
-    seconds = _heard(sessions, streams, hr_max_bpm)
-    by_stream = seconds.sum(axis=1) > 0
-    zone = zone_of(sessions["hr_mean_bpm"].to_numpy(float) / hr_max_bpm)
-    by_mean = ~by_stream & (zone > 0)
-    seconds[by_mean, zone[by_mean] - 1] = 1
-    duration = sessions["duration_s"].to_numpy(float) / 60
-    has = by_stream | by_mean
-    shares = seconds / np.maximum(seconds.sum(axis=1, keepdims=True), 1)
-    usual = duration[has] @ shares[has]
-    usual = usual / usual.sum() if usual.sum() > 0 else np.array([0.5, 0.5, 0, 0, 0])
-    shares[~has] = usual
-    return duration[:, None] * shares, _dealt(by_mean.sum(), (~has).sum(), len(has))
-
-
-def _heard(sessions, streams, hr_max_bpm) -> np.ndarray:
-    """Seconds of known heart rate by zone, (N, 5); 0 where too little of a session has any."""
-    out = np.zeros((len(sessions), ZONES))
-    row = pd.Index(sessions["session_id"]).get_indexer(streams["session_id"])
-    zone = zone_of(streams["hr_bpm"].to_numpy(float) / hr_max_bpm)
-    good = (row >= 0) & (zone > 0)
-    np.add.at(out, (row[good], zone[good] - 1), 1)
-    # Smart recording writes every few seconds: minutes with a heart rate are counted.
-    minute = streams["t_s"].to_numpy()[good] // 60
-    seen = pd.DataFrame({"row": row[good], "minute": minute}).drop_duplicates()
-    minutes = np.bincount(seen["row"], minlength=len(sessions))
-    out[minutes < HEARD * sessions["duration_s"].to_numpy() / 60] = 0
-    return out
-
-
-def _dealt(by_mean: int, without: int, count: int) -> tuple[str, ...]:
-    notes = []
-    if by_mean:
-        notes.append(f"{by_mean} of {count} sessions have only a mean heart rate: all their "
-                     "minutes stand in its zone.")  # fmt: skip
-    if without == count:
-        notes.append("No heart rate is in these files: all minutes count as easy, and steps are "
-                     "given in per cent of the maximum.")  # fmt: skip
-    elif without:
-        notes.append(f"{without} of {count} sessions have no heart rate: their minutes are dealt "
-                     "out to the zones as in the others.")  # fmt: skip
-    return tuple(notes)
 
 
 def _sport(sessions: pd.DataFrame, end: pd.Timestamp, name: str) -> str:
@@ -284,6 +213,15 @@ def _beside(others: pd.DataFrame, sport: str, end: pd.Timestamp) -> tuple[str, .
         return ()
     return (f"Only {sport} is planned; {minutes:.0f} min a week of other sports are counted in "
             "nothing here.",)  # fmt: skip
+
+
+def _short(days: np.ndarray) -> tuple[str, ...]:
+    """That a habit is told from few weeks."""
+    weeks = int(np.ceil(days.max() / 7))
+    if weeks >= (RECENT_D + HABIT_D) // 7 - 1:
+        return ()
+    return (f"The files reach back {weeks} week{'s' * (weeks > 1)}; what you are used to is told "
+            "from twelve where there are so many.",)  # fmt: skip
 
 
 def _habit(zones: np.ndarray, days: np.ndarray) -> tuple[float, ...]:

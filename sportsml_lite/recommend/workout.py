@@ -15,8 +15,8 @@ from xml.etree import ElementTree as xml
 import numpy as np
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.recommend.person import ZONE_EDGES
 from sportsml_lite.recommend.week import DAYS, Part, PlannedSession, Step
+from sportsml_lite.recommend.zones import ZONE_EDGES
 
 BPM_FROM = 100  # a FIT target above this is in bpm, and so much too high
 # Ends of zones 1 to 5 as shares of the power of an hour (FTP). A zone of heart rate has no power of

@@ -15,8 +15,8 @@ import pandas as pd
 
 from sportsml_lite.collect.datasets.dataset import DataSet
 from sportsml_lite.prepare import with_hr_max
-from sportsml_lite.recommend.person import ZONE_EDGES
 from sportsml_lite.recommend.week import PlannedSession, Week
+from sportsml_lite.recommend.zones import ZONE_EDGES
 from sportsml_lite.studies import own
 
 NOON_H = 12  # when a planned session is taken to begin, UTC; the week before it is what matters
