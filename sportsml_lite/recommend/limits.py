@@ -13,9 +13,15 @@ import numpy as np
 
 from sportsml_lite import intensity
 from sportsml_lite.collect.formats.recording import ON_FOOT
-from sportsml_lite.recommend.week import KINDS, WORK, PlannedSession, Week
+from sportsml_lite.recommend.week import (
+    KINDS,
+    LONGEST_MIN,
+    SHORTEST_MIN,
+    WORK,
+    PlannedSession,
+    Week,
+)
 
-SHORTEST_MIN = 10  # of any session; a month without one of that length was empty
 START_SESSIONS = 3  # in the first week after an empty month (assumption)
 GOAL_SLACK = 0.10  # of the load of the last four weeks: what still counts as the same
 RECOVER_MOST = 0.80  # of that load, under the goal 'recover' (assumption)
@@ -39,7 +45,7 @@ class Limits:
 LIMITS = {
     "none": Limits(cap=1.10, start_min=30),
     "returning": Limits(
-        cap=1.05,
+        cap=1.07,
         start_min=20,
         rest_days=2,
         growth=1.25,
@@ -66,6 +72,7 @@ class Sport:
     hard_most: int = 2
 
 
+ANY_SPORT = Sport()
 SPORTS = {
     "running": Sport(15),
     "cycling": Sport(20, hard_most=3),
@@ -92,16 +99,16 @@ def cap_m(person, wishes) -> float:
     known = person.longest_m > 0 and person.speed_mps > 0
     if person.sport not in ON_FOOT or month_empty(person) or not known:
         return np.inf
-    return LIMITS[wishes.injury].cap * person.longest_m
+    return round(LIMITS[wishes.injury].cap * person.longest_m, 3)
 
 
 def distance_m(session, person) -> float:
-    """Metres of a session on foot at the person's pace.
+    """Metres of a session on foot at the person's pace, to the millimetre.
 
     Speed is taken to be in proportion to the zone's share of the reserve (assumption), and easy
     sessions, evenly in zones 1 and 2, to have the person's speed.
     """
-    return person.speed_mps * _metres(session.kind, session.minutes)
+    return round(person.speed_mps * _metres(session.kind, session.minutes), 3)
 
 
 @cache
@@ -114,7 +121,7 @@ def _metres(kind, minutes):
 
 def most_minutes(person, wishes, kind: str) -> int:
     """Most whole minutes of a session of a kind under the cap; below 10 where none is allowed."""
-    minutes, metres = min(int(cap_min(person, wishes)), 600), cap_m(person, wishes)
+    minutes, metres = min(int(cap_min(person, wishes)), LONGEST_MIN), cap_m(person, wishes)
     if metres < np.inf:
         minutes = min(minutes, int(metres / (60 * person.speed_mps)) + 1)
         while minutes >= SHORTEST_MIN and (
@@ -160,7 +167,7 @@ def hard(week: Week) -> list:
 
 def sport(person) -> Sport:
     """What the person's sport asks for; of an unknown one, what all do."""
-    return SPORTS.get(person.sport, Sport())
+    return SPORTS.get(person.sport, ANY_SPORT)
 
 
 def shortest(kind: str, person) -> int:

@@ -135,27 +135,33 @@ def _time(week, person, wishes):
 
 
 def _goal(week, person, wishes):
-    now = load(person.recent_min_week, person.sex)
-    if wishes.injury != "none" or month_empty(person) or not now > 0:
-        return ""  # there is nothing to compare with, or healing goes first
-    pct = round(100 * load(week.zone_minutes(), person.sex) / now)
+    shares = _against_now(week, person)
+    if wishes.injury != "none" or shares is None:
+        return ""  # healing goes first, or there is nothing to compare with
     low, high = round(100 * (1 - GOAL_SLACK)), round(100 * (1 + GOAL_SLACK))
-    start = f"Its load is {pct} % of that of your last four weeks"
-    if wishes.goal == "fitness" and pct < low:
-        return f"{start}; to gain fitness it should be no less than now, {low} % at least."
-    if wishes.goal == "maintain" and not low <= pct <= high:
-        return f"{start}; to maintain fitness it should be {low} to {high} %."
-    if wishes.goal == "recover":
-        return _recover(week, start, pct)
+    start = "It has {} % of the minutes and {} % of the load of your last four weeks".format(
+        *shares
+    )
+    # A watch finds some hard minutes in easy sessions too, so that a plan of the same minutes may
+    # look like less load: either of the two will do.
+    if wishes.goal == "fitness" and max(shares) < low:
+        return f"{start}; to gain fitness it should be no less than now, {low} % of one at least."
+    if wishes.goal == "maintain" and not low <= max(shares) <= high:
+        return f"{start}; to maintain fitness, {low} to {high} % are asked for."
+    if wishes.goal == "recover" and max(shares) > 100 * RECOVER_MOST:
+        return f"{start}; to recover, {100 * RECOVER_MOST:.0f} % of both are the most."
+    if wishes.goal == "recover" and (found := len(hard(week))):
+        return f"It has {found} hard session{'s' * (found > 1)}; to recover, all should be easy."
     return ""
 
 
-def _recover(week, start, pct):
-    if pct > 100 * RECOVER_MOST:
-        return f"{start}; to recover it should be {100 * RECOVER_MOST:.0f} % at most."
-    if found := len(hard(week)):
-        return f"It has {found} hard session{'s' * (found > 1)}; to recover all should be easy."
-    return ""
+def _against_now(week, person):
+    """Per cent of minutes and of load; None after an empty month."""
+    now = load(person.recent_min_week, person.sex)
+    if month_empty(person) or not now > 0:
+        return None
+    minutes = round(100 * week.minutes / sum(person.recent_min_week))
+    return minutes, round(100 * load(week.zone_minutes(), person.sex) / now)
 
 
 def _injury(week, person, wishes):
@@ -233,8 +239,8 @@ RULES = (
     Rule("time", "Not more minutes than you have.", "allow more minutes", _time),
     Rule(
         "goal",
-        "Fitness: no less load than now. Maintain: 90 to 110 % of it. Recover: less, and all easy.",
-        "choose another goal, or allow more minutes or days",
+        "Fitness: no less than now. Maintain: 90 to 110 % of it. Recover: 80 % at most, all easy.",
+        "choose another goal, or allow more or fewer minutes or days",
         _goal,
     ),
     Rule(

@@ -15,6 +15,7 @@ import pandas as pd
 
 from sportsml_lite.errors import UserError
 
+SHORTEST_MIN, LONGEST_MIN = 10, 600  # of any session
 BLOCK_WEEKS = 4  # an effect is that of a block: the same kind of week, four times
 ZONES = 5
 WARM_MIN, COOL_MIN = 10.0, 5.0
@@ -65,8 +66,10 @@ class PlannedSession:
             raise UserError(f"session of kind {self.kind!r}: choose one of {', '.join(KINDS)}")
         if not 0 <= self.day < len(DAYS):
             raise UserError(f"day {self.day}: give 0 (Monday) to 6 (Sunday)")
-        if not 10 <= self.minutes <= 600:
-            raise UserError(f"a session of {self.minutes} minutes: give 10 to 600")
+        if not SHORTEST_MIN <= self.minutes <= LONGEST_MIN:
+            raise UserError(
+                f"a session of {self.minutes} minutes: give {SHORTEST_MIN} to {LONGEST_MIN}"
+            )
 
     def parts(self) -> tuple[Part, ...]:
         """What is done in order: warm-up, repetitions, cool-down; their minutes sum to the whole.
@@ -186,8 +189,10 @@ class Wishes:
                 f"rest_days = {self.rest_days}: give 0 to 6; seven days of rest leave no week to "
                 "plan"
             )
-        if not 0 <= self.minutes <= 7 * 600:
-            raise UserError(f"minutes = {self.minutes:g}: give 0 (no bound) to {7 * 600} a week")
+        if not 0 <= self.minutes <= 7 * LONGEST_MIN:
+            raise UserError(
+                f"minutes = {self.minutes:g}: give 0 (no bound) to {7 * LONGEST_MIN} a week"
+            )
 
 
 def table(week: Week) -> pd.DataFrame:
