@@ -178,6 +178,7 @@ def plan(folder, goal, days, minutes, rest_days, injury, sport, athlete, hr_max,
     from pathlib import Path
 
     from sportsml_lite.publish import plan as planning
+    from sportsml_lite.publish import plan_files, plan_page
     from sportsml_lite.recommend.person import weekdays
     from sportsml_lite.recommend.week import Wishes
 
@@ -185,10 +186,10 @@ def plan(folder, goal, days, minutes, rest_days, injury, sport, athlete, hr_max,
     on = weekdays(days) if days else tuple(range(7))
     wishes = Wishes(goal, on, minutes, injury, rest_days)
     if out:
-        planning.refuse_existing(Path(out))
+        plan_files.refuse_existing(Path(out))
     made = planning.prepare(folder, wishes, who)
-    files = planning.write(made, out or planning.default_folder(folder, made))
-    for line in planning.lines(made):
+    files = plan_files.write(made, out or plan_files.default_folder(folder, made))
+    for line in plan_page.lines(made):
         click.echo(line)
     for file in files:
         click.echo(f"{'page' if file.suffix == '.html' else 'file'}: {file}")

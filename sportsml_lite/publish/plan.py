@@ -1,4 +1,4 @@
-"""A week for the owner of a folder of device files: what is planned, told, and written.
+"""A week for the owner of a folder of device files: what is known, compared and planned.
 
 What a week is expected to bring comes from a model of simulated athletes, which is said wherever a
 number of it stands. The rules come first: no week that breaks one is written, whatever the model
@@ -7,11 +7,8 @@ expects of it.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +18,15 @@ from sportsml_lite import schema
 from sportsml_lite.collect.datasets import own_files, own_tables
 from sportsml_lite.collect.datasets.dataset import DataSet, folder_name, in_words
 from sportsml_lite.errors import Failed, UserError
-from sportsml_lite.paths import project_root
-from sportsml_lite.recommend import calendar, person, rules, wearer, workout
-from sportsml_lite.recommend.rank import Ranking
-from sportsml_lite.recommend.week import DAYS, PlannedSession, Week, Wishes
+from sportsml_lite.recommend import (
+    candidates,
+    effect,
+    person,
+    rank,
+    rules,
+    wearer,
+)
+from sportsml_lite.recommend.week import BLOCK_WEEKS, Person, Week, Wishes
 from sportsml_lite.studies import own_week
 
 LOOKED_D = 84  # files of so many days before the last session say who wore which device
@@ -32,7 +34,10 @@ CAVEAT = (
     "What a week is expected to bring comes from a model of simulated athletes. It has seen no "
     "real person, proves nothing about you and claims no effect."
 )
-PAGE, CALENDAR = "page.html", "week.ics"
+MODEL = (
+    f"Model: the change of VO2max over {BLOCK_WEEKS} such weeks, learned from simulated athletes "
+    "whose training was drawn by lot; without laboratory tests of your own it cannot be made yours."
+)
 
 
 @dataclass(frozen=True)
@@ -61,18 +66,18 @@ class Plan:
     """
 
     name: str
-    about: person.Person
+    about: Person
     wishes: Wishes
     today: date
     monday: date
-    ranking: Ranking
+    ranking: rank.Ranking
     device: own_week.Expected | None
     notes: tuple[str, ...]
 
     @property
     def week(self) -> Week:
         """The one that is recommended."""
-        return self.ranking.chosen
+        return self.ranking.weeks[0]
 
 
 def asked(athlete: str, sport: str, hr_max: float | None, today: str) -> Asked:
@@ -115,14 +120,23 @@ def prepare(folder: Path | str, wishes: Wishes, who: Asked) -> Plan:
     about, notes = person.known(data, who.today, who.sport, who.hr_max_bpm, returning)
     monday = person.monday_after(data.sessions, who.today)
     ranking = _ranked(about, wishes)
-    if broken := rules.refusals(ranking.chosen, about, wishes):
+    if broken := rules.refusals(ranking.weeks[0], about, wishes):
         raise Failed(f"the week that was chosen breaks a rule: {broken[0]}")
     left_out = in_words(data.dropped)
     notes = (*rules.advice(about, wishes), *notes)
     if left_out != "nothing":
         notes = (*notes, f"Left out when the files were read: {left_out}.")
-    device = own_week.expected(data, ranking.chosen, monday)
+    device = own_week.expected(data, ranking.weeks[0], monday)
     return Plan(data.name, about, wishes, who.today, monday, ranking, device, notes)
+
+
+def _ranked(about: Person, wishes: Wishes) -> rank.Ranking:
+    """All candidates, those that keep to the rules in order, the others with the reasons."""
+    kept, refused = candidates.accepted(about, wishes)
+    weeks = [*kept, *(week for week, _ in refused)]
+    model, X = effect.simulated_population(), effect.of_person(about, weeks)
+    mean, _ = model.predict(X)
+    return rank.rank(weeks, mean, model.spread(X), {week.name: why for week, why in refused})
 
 
 def _read(folder: Path, who: Asked) -> DataSet:
@@ -153,102 +167,3 @@ def _until(data: DataSet, today: date) -> DataSet:
     later = {"reason": f"sessions after {today}", "rows": int(over.sum())}
     dropped = pd.concat([data.dropped, pd.DataFrame([later])], ignore_index=True)
     return replace(data, sessions=data.sessions[~over].reset_index(drop=True), dropped=dropped)
-
-
-def default_folder(folder: Path | str, plan: Plan) -> Path:
-    """Where a plan is written unless a place is named."""
-    return project_root() / "runs" / f"plan-{folder_name(folder)}-{plan.monday}"
-
-
-def refuse_existing(out: Path) -> Path:
-    """Where a plan may be written.
-
-    Raises
-    ------
-    UserError if something is there already
-    """
-    if out.exists():
-        raise UserError(f"{out}: exists already; delete it or name another folder (--out)")
-    return out
-
-
-def write(plan: Plan, folder: Path | str) -> list[Path]:
-    """Write page, calendar and workouts into a new folder, which appears whole or not at all.
-
-    Returns
-    -------
-    the files, the page first
-
-    Raises
-    ------
-    UserError if the folder exists already
-    """
-    out = refuse_existing(Path(folder))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-        draft = Path(scratch) / out.name
-        for name, data in _files(plan).items():
-            (draft / name).parent.mkdir(parents=True, exist_ok=True)
-            (draft / name).write_bytes(data)
-        os.replace(draft, out)
-    return [out / name for name in _files(plan)]
-
-
-def _files(plan: Plan) -> dict[str, bytes]:
-    """Content of every file by its name below the folder of the plan."""
-    from sportsml_lite.publish.plan_page import page
-
-    sport, top = plan.about.sport, plan.about.hr_max_bpm
-    workouts = {}
-    for session in plan.week.sessions:
-        day = calendar.day_of(session, plan.monday)
-        name = f"workouts/{day}_{session.kind}_{session.minutes}min"
-        workouts[f"{name}.fit"] = _checked(session, workout.fit(session, sport, day, top), top)
-        if sport == "cycling":
-            title = f"{DAYS[session.day]}: {session.kind}, {session.minutes} min"
-            workouts[f"{name}.zwo"] = workout.zwo(session, title).encode()
-    note = " ".join((CAVEAT, *rules.advice(plan.about, plan.wishes)))
-    week = calendar.ics(plan.week, sport, plan.monday, plan.today, top, note)
-    return {PAGE: page(plan, list(workouts)).encode(), CALENDAR: week, **workouts}
-
-
-def _checked(session: PlannedSession, data: bytes, hr_max_bpm: float) -> bytes:
-    """The workout, once it has been read back step by step."""
-    if workout.read_fit(data) != workout.targets(session, hr_max_bpm):
-        raise Failed(f"the workout of {DAYS[session.day]} is not read back as it was planned")
-    return data
-
-
-def rows(plan: Plan) -> list[dict[str, str]]:
-    """The week as a table: a row a session, what is printed and what stands on the page."""
-    effects = plan.device.effects if plan.device else ()
-    out = []
-    for place, session in enumerate(plan.week.sessions):
-        day = calendar.day_of(session, plan.monday)
-        steps = "; ".join(workout.described(session, plan.about.hr_max_bpm))
-        row = {"day": f"{DAYS[session.day][:3]} {day}", "session": session.kind,
-               "minutes": str(session.minutes), "steps": steps}  # fmt: skip
-        out.append(row | ({"device effect": f"{effects[place]:.1f}"} if effects else {}))
-    return out
-
-
-def lines(plan: Plan) -> Iterator[str]:
-    """What a terminal shows of a plan."""
-    sunday = plan.monday + timedelta(days=6)
-    yield f"{plan.name}, {plan.about.sport}, {plan.monday} to {sunday}: {plan.week.name}"
-    yield f"  from {person.told(plan.about)}"
-    table = rows(plan)
-    heads = list(table[0]) if table else []
-    widths = [max(len(head), *(len(row[head]) for row in table)) for head in heads]
-    for row in [{head: head for head in heads}, *table] if table else []:
-        cells = (row[head].ljust(width) for head, width in zip(heads, widths, strict=True))
-        yield f"  {'  '.join(cells).rstrip()}"
-    if not table:
-        yield "  no session: a week of rest"
-    yield from _why(plan)
-    for note in (CAVEAT, *plan.notes, *([plan.device.told()] if plan.device else [])):
-        yield f"note: {note}"
-
-
-def _why(plan: Plan) -> Iterator[str]:
-    yield f"why: {plan.ranking.sentence}"

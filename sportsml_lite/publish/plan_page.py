@@ -1,13 +1,22 @@
-"""The page of a planned week: one file that needs no network, in light and in dark."""
+"""What is said of a planned week, in a terminal and on a page.
+
+The page is one file that needs no network, in light and in dark.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import cache
 
+from sportsml_lite.publish.plan import CAVEAT, MODEL, Plan
+from sportsml_lite.recommend import calendar, person, rank, rules, workout
+from sportsml_lite.recommend.week import DAYS
+
+CALENDAR = "week.ics"
+REFUSED_SHOWN = 3  # in a terminal; the page has all
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -55,7 +64,8 @@ a { color: inherit; }
 <p>{{ plan.ranking.sentence }}</p>
 <p><img alt="{{ alt }}" src="data:image/svg+xml;base64,{{ picture }}"></p>
 <div class="wide"><table>
-<thead><tr><th>week compared</th><th>min</th><th>expected change of VO2max against as usual</th></tr>
+<thead><tr><th>week compared</th><th>min</th><th>expected change of VO2max against {{ against }},
+{{ level }} % interval</th></tr>
 </thead>
 <tbody>{% for row in compared %}<tr><td>{{ row.week }}</td><td class="number">{{ row.minutes }}</td>
 <td>{{ row.expected }}</td></tr>{% endfor %}</tbody></table></div>
@@ -79,17 +89,14 @@ steps by heart rate.</p>{% endif %}
 """
 
 
-def page(plan, workouts: Sequence[str]) -> str:
-    """The page of a :class:`sportsml_lite.publish.plan.Plan`; equal input gives equal text.
+def page(plan: Plan, workouts: Sequence[str]) -> str:
+    """The page of a plan; equal input gives equal text.
 
     Parameters
     ----------
-    plan : what is planned and said
+    plan : what is planned
     workouts : names of the workout files beside the page
     """
-    from sportsml_lite.publish import plan as told
-    from sportsml_lite.recommend import person, rules
-
     advice = rules.advice(plan.about, plan.wishes)
     device = [plan.device.told()] if plan.device else []
     others = [note for note in plan.notes if note not in advice]
@@ -97,15 +104,17 @@ def page(plan, workouts: Sequence[str]) -> str:
         plan=plan,
         title=f"A week for {plan.name}",
         dates=f"{_day(plan.monday)} to {_day(plan.monday + timedelta(days=6))}",
-        first=[*advice, told.CAVEAT],
-        week=told.rows(plan),
+        first=[*advice, CAVEAT],
+        week=rows(plan),
         numbers=("minutes", "device effect"),
-        compared=told.compared(plan),
-        refused=told.refused(plan),
-        rests=[f"You: {person.told(plan.about)}.", told.MODEL, *others, *device],
+        compared=compared(plan),
+        against=against(plan),
+        level=round(100 * plan.ranking.level),
+        refused=refused(plan),
+        rests=[f"You: {person.told(plan.about)}.", MODEL, *others, *device],
         alt=plan.ranking.sentence,
-        picture=_svg(told.figure(plan)),
-        calendar=told.CALENDAR,
+        picture=_svg(figure(plan)),
+        calendar=CALENDAR,
         workouts=workouts,
     )
 
@@ -127,3 +136,80 @@ def _svg(fig) -> str:
     file = io.BytesIO()
     fig.savefig(file, format="svg", metadata={"Date": None})
     return base64.b64encode(file.getvalue()).decode()
+
+
+def figure(plan: Plan):
+    """The best weeks, each with what it is expected to bring, and the first that is refused."""
+    import pandas as pd
+
+    from sportsml_lite.plots import grammar, style
+
+    style.use()
+    found = plan.ranking
+    table = pd.DataFrame(
+        {"estimate": found.mean, "low": found.low, "high": found.high},
+        index=[week.name for week in found.weeks],
+    ).head(3)
+    return grammar.interval_rows(table, "", "change of VO2max (%)", zero=True)
+
+
+def rows(plan: Plan) -> list[dict[str, str]]:
+    """The week as a table: a row a session, what is printed and what stands on the page."""
+    effects = plan.device.effects if plan.device else ()
+    out = []
+    for place, session in enumerate(plan.week.sessions):
+        day = calendar.day_of(session, plan.monday)
+        steps = "; ".join(workout.described(session, plan.about.hr_max_bpm))
+        row = {"day": f"{DAYS[session.day][:3]} {day}", "session": session.kind,
+               "minutes": str(session.minutes), "steps": steps}  # fmt: skip
+        out.append(row | ({"device effect": f"{effects[place]:.1f}"} if effects else {}))
+    return out
+
+
+def lines(plan: Plan) -> Iterator[str]:
+    """What a terminal shows of a plan."""
+    sunday = plan.monday + timedelta(days=6)
+    yield f"{plan.name}, {plan.about.sport}, {plan.monday} to {sunday}: {plan.week.name}"
+    yield f"  from {person.told(plan.about)}"
+    table = rows(plan)
+    heads = list(table[0]) if table else []
+    widths = [max(len(head), *(len(row[head]) for row in table)) for head in heads]
+    for row in [{head: head for head in heads}, *table] if table else []:
+        cells = (row[head].ljust(width) for head, width in zip(heads, widths, strict=True))
+        yield f"  {'  '.join(cells).rstrip()}"
+    if not table:
+        yield "  no session: a week of rest"
+    yield f"why: {plan.ranking.sentence}"
+    for row in refused(plan)[:REFUSED_SHOWN]:
+        yield f"refused: {row['week']} ({row['minutes']} min): {row['why']}"
+    for note in (CAVEAT, MODEL, *plan.notes, *([plan.device.told()] if plan.device else [])):
+        yield f"note: {note}"
+
+
+def compared(plan: Plan) -> list[dict[str, str]]:
+    """The weeks that keep to the rules, in their order, with what each is expected to bring."""
+    found = plan.ranking
+    numbers = zip(found.weeks, found.mean, found.low, found.high, strict=True)
+    return [
+        {
+            "week": week.name,
+            "minutes": str(week.minutes),
+            "expected": f"{mean:+.1f} % ({low:+.1f} to {high:+.1f})",
+        }
+        for week, mean, low, high in numbers
+    ]
+
+
+def against(plan: Plan) -> str:
+    """What the numbers of :func:`compared` are held against, in words."""
+    every = [*plan.ranking.weeks, *(one.week for one in plan.ranking.refused)]
+    usual = any(week.name == rank.USUAL for week in every)
+    return "going on as usual" if usual else "no change"
+
+
+def refused(plan: Plan) -> list[dict[str, str]]:
+    """The weeks that break a rule, the most promising first, and why."""
+    return [
+        {"week": one.week.name, "minutes": str(one.week.minutes), "why": " ".join(one.reasons)}
+        for one in plan.ranking.refused
+    ]

@@ -132,8 +132,8 @@ def refuse_future(sessions: pd.DataFrame, today: date) -> None:
         row = late.iloc[0]
         more = f" and {len(late) - 1} more" if len(late) > 1 else ""
         raise UserError(
-            f"{row['session_id']}{more}: recorded on {row['start'].date()}, after {today}; take away "
-            "what has a wrong clock, or correct this computer's date"
+            f"{row['session_id']}{more}: recorded on {row['start'].date()}, after {today}; take "
+            "away what has a wrong clock, or correct this computer's date"
         )
 
 
