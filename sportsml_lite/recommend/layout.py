@@ -17,6 +17,7 @@ from sportsml_lite.recommend.week import (
     COOL_MIN,
     KINDS,
     LONGEST_MIN,
+    SHORTEST_MIN,
     TIMES_MOST,
     WARM_MIN,
     WORK,
@@ -170,6 +171,8 @@ def _easy(total, count, most, shortest):
     """Easy sessions and at most one long one, or None where they do not fit."""
     if not count:
         return [] if total < shortest else None
+    if most["easy"] < SHORTEST_MIN:
+        return None
     if total < count * shortest - 5:
         return [("easy", min(shortest, most["easy"]))] if count == 1 and total > -5 else None
     long = count > 1
@@ -196,9 +199,13 @@ def _days(days, kinds, fixed=()):
         return ()
     free = kinds[len(fixed) :]
     special = [i for i, kind in enumerate(free) if kind != "easy"]
+    # Of two sessions of one kind, which one comes first makes no difference.
+    same = [i for i, j in enumerate(special[1:]) if free[j] == free[special[i]]]
     best = ()
     for chosen in combinations([day for day in days if day not in fixed], len(free)):
         for some in permutations(chosen, len(special)):
+            if any(some[i] > some[i + 1] for i in same):
+                continue
             others = iter(day for day in chosen if day not in some)
             at = dict(zip(special, some, strict=True))
             found = fixed + tuple(at[i] if i in at else next(others) for i in range(len(free)))

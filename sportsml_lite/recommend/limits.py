@@ -95,8 +95,12 @@ def cap_min(person, wishes) -> float:
 
 
 def cap_m(person, wishes) -> float:
-    """Most metres of one session on foot; infinite in other sports and where metres are unknown."""
-    known = person.longest_m > 0 and person.speed_mps > 0
+    """Most metres of one session on foot; infinite in other sports and where metres are unknown.
+
+    They are unknown, too, where the longest is shorter than ten minutes at the person's pace: then
+    distances were not recorded.
+    """
+    known = person.longest_m > 60 * SHORTEST_MIN * person.speed_mps > 0
     if person.sport not in ON_FOOT or month_empty(person) or not known:
         return np.inf
     return round(LIMITS[wishes.injury].cap * person.longest_m, 3)

@@ -85,7 +85,7 @@ def plan(
     UserError for an empty squad, an unknown kind, or where no skeleton suits all: who cannot, why
     """
     _check(members, kinds)
-    own = {name: _own(*who, value) for name, who in members.items()}
+    own = {name: _own(name, *who, value) for name, who in members.items()}
     weeks = {name: candidates(*who) for name, who in members.items()}
     found, refused = [], {}
     for skeleton in _skeletons(kinds):
@@ -137,9 +137,12 @@ def _check(members, kinds):
         raise UserError(f"{len(kinds)} shared sessions: give 1 to 3")
 
 
-def _own(person, wishes, value):
+def _own(name, person, wishes, value):
     """Best accepted week, its value, and no reason."""
-    weeks, _ = accepted(person, wishes)
+    try:
+        weeks, _ = accepted(person, wishes)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
     worth = [float(value(person, week)) for week in weeks]
     best = max(range(len(weeks)), key=worth.__getitem__)
     return weeks[best], worth[best], ""
