@@ -132,10 +132,10 @@ def test_easy_runs_give_the_typical_speed():
 @pytest.mark.parametrize(
     ("ago", "what"),
     [
-        ([3], "1 running sessions in the 6 weeks before 2026-03-01 (of 1): a week is planned from "
-              "at least 4"),
+        ([3], "1 running session in the 6 weeks before 2026-03-01 (of 1, the last of 2026-02-26): "
+              "a week is planned from at least 4"),
         ([3, 10, 50, 60, 70], "2 running sessions in the 6 weeks"),
-        ([40, 45, 50, 55], "no running session in the 28 days before 2026-03-01, the last is of "
+        ([40, 45, 50, 55], "no running session in the 28 days before 2026-03-01, the last of "
                            "2026-01-20"),
         ([-5, 1, 2, 3, 4], "s0: recorded on 2026-03-06, after 2026-03-01"),
         ([-5, -6, 2, 3, 4], "s0 and 1 more: recorded on 2026-03-06"),

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from garmin_fit_sdk import Encoder, Profile
 
+from sportsml_lite.collect import devices
 from sportsml_lite.errors import UserError
 from sportsml_lite.recommend import wearer
 
@@ -86,3 +87,10 @@ def test_two_sessions_at_once_are_asked_about_and_a_brick_is_not(tmp_path):
     assert wearer.evidence(nothing, sessions(["a", "b", "c"], hours=1, minutes=64)) == ""
     said = wearer.evidence(nothing, sessions(["a", "b", "c"], hours=1, minutes=66))
     assert said == "a and b were recorded at the same time"
+
+
+def test_real_files_name_their_devices(data_folder):
+    found, _, _ = devices.read(data_folder("device_files"))
+    about = wearer.files(data_folder("device_files"), found)
+    assert about["device"].nunique() > 1 and about["device"].dropna().str.contains(" no. ").all()
+    assert "highest heart rate" in wearer.evidence(about, found)

@@ -29,6 +29,7 @@ from sportsml_lite.recommend import (
 from sportsml_lite.recommend.week import BLOCK_WEEKS, Person, Week, Wishes
 from sportsml_lite.studies import own_week
 
+REASONS_SHOWN = 5
 LOOKED_D = 84  # files of so many days before the last session say who wore which device
 CAVEAT = (
     "What a week is expected to bring comes from a model of simulated athletes. It has seen no "
@@ -122,12 +123,20 @@ def prepare(folder: Path | str, wishes: Wishes, who: Asked) -> Plan:
     ranking = _ranked(about, wishes)
     if broken := rules.refusals(ranking.weeks[0], about, wishes):
         raise Failed(f"the week that was chosen breaks a rule: {broken[0]}")
-    left_out = in_words(data.dropped)
-    notes = (*rules.advice(about, wishes), *notes)
-    if left_out != "nothing":
-        notes = (*notes, f"Left out when the files were read: {left_out}.")
+    notes = (*rules.advice(about, wishes), *notes, *_left_out(data.dropped))
     device = own_week.expected(data, ranking.weeks[0], monday)
     return Plan(data.name, about, wishes, who.today, monday, ranking, device, notes)
+
+
+def _left_out(dropped: pd.DataFrame) -> tuple[str, ...]:
+    """What was left out or doubted when files were read, in a sentence, the most frequent first."""
+    rows = dropped[dropped["rows"] > 0].sort_values("rows", ascending=False, kind="stable")
+    if rows.empty:
+        return ()
+    more = len(rows) - REASONS_SHOWN
+    rest = f"; and {more} more, see {own_files.LEFT_OUT} of sportsml tables" if more > 0 else ""
+    said = in_words(rows.head(REASONS_SHOWN))
+    return (f"Left out or doubted when the files were read: {said}{rest}.",)
 
 
 def _ranked(about: Person, wishes: Wishes) -> rank.Ranking:

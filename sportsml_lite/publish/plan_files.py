@@ -47,13 +47,14 @@ def write(plan: Plan, folder: Path | str) -> list[Path]:
     """
     out = refuse_existing(Path(folder))
     out.parent.mkdir(parents=True, exist_ok=True)
+    files = _files(plan)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         draft = Path(scratch) / out.name
-        for name, data in _files(plan).items():
+        for name, data in files.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_bytes(data)
         os.replace(draft, out)
-    return [out / name for name in _files(plan)]
+    return [out / name for name in files]
 
 
 def _files(plan: Plan) -> dict[str, bytes]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import cache
 
+from sportsml_lite.plots import plan as figures
+from sportsml_lite.plots import style
 from sportsml_lite.publish.plan import CAVEAT, MODEL, Plan
 from sportsml_lite.recommend import calendar, person, rank, rules, workout
 from sportsml_lite.recommend.week import DAYS
@@ -82,8 +84,9 @@ a { color: inherit; }
 {% for name in workouts %}<li><a href="{{ name }}">{{ name }}</a></li>{% endfor %}
 </ul>
 {% if workouts %}<p>Copy a .fit file into the folder <code>GARMIN/NewFiles</code> of a watch that is
-connected by USB; a .zwo file is for an indoor trainer's program. The watch then leads through the
-steps by heart rate.</p>{% endif %}
+connected by USB: it then leads through the steps by heart rate.
+{% if plan.about.sport == "cycling" %}A .zwo file is for the program of an indoor trainer; its power
+is an assumption, in shares of your own threshold power.{% endif %}</p>{% endif %}
 </body>
 </html>
 """
@@ -97,6 +100,7 @@ def page(plan: Plan, workouts: Sequence[str]) -> str:
     plan : what is planned
     workouts : names of the workout files beside the page
     """
+    style.use()
     advice = rules.advice(plan.about, plan.wishes)
     device = [plan.device.told()] if plan.device else []
     others = [note for note in plan.notes if note not in advice]
@@ -112,8 +116,8 @@ def page(plan: Plan, workouts: Sequence[str]) -> str:
         level=round(100 * plan.ranking.level),
         refused=refused(plan),
         rests=[f"You: {person.told(plan.about)}.", MODEL, *others, *device],
-        alt=plan.ranking.sentence,
-        picture=_svg(figure(plan)),
+        alt=figures.spoken(plan.ranking),
+        picture=_svg(figures.best_weeks(plan.ranking, against(plan))),
         calendar=CALENDAR,
         workouts=workouts,
     )
@@ -136,21 +140,6 @@ def _svg(fig) -> str:
     file = io.BytesIO()
     fig.savefig(file, format="svg", metadata={"Date": None})
     return base64.b64encode(file.getvalue()).decode()
-
-
-def figure(plan: Plan):
-    """The best weeks, each with what it is expected to bring, and the first that is refused."""
-    import pandas as pd
-
-    from sportsml_lite.plots import grammar, style
-
-    style.use()
-    found = plan.ranking
-    table = pd.DataFrame(
-        {"estimate": found.mean, "low": found.low, "high": found.high},
-        index=[week.name for week in found.weeks],
-    ).head(3)
-    return grammar.interval_rows(table, "", "change of VO2max (%)", zero=True)
 
 
 def rows(plan: Plan) -> list[dict[str, str]]:
@@ -194,7 +183,9 @@ def compared(plan: Plan) -> list[dict[str, str]]:
         {
             "week": week.name,
             "minutes": str(week.minutes),
-            "expected": f"{mean:+.1f} % ({low:+.1f} to {high:+.1f})",
+            "expected": "0, what the others are held against"
+            if low == high == 0
+            else f"{mean:+.1f} % ({low:+.1f} to {high:+.1f})",
         }
         for week, mean, low, high in numbers
     ]

@@ -149,19 +149,18 @@ def refuse_too_few(sessions: pd.DataFrame, sport: str, today: date, returning: b
     end = pd.Timestamp(today, tz="UTC") + pd.Timedelta(days=1)
     days = (end - sessions["start"]).dt.total_seconds() / 86_400
     count = len(days) if returning else int((days <= LEAST_D).sum())
-    sort = f"{sport} session{'s' * (len(days) != 1)}"
+    last = f", the last of {sessions['start'].max().date()}" if len(days) else ""
     if len(days) >= LEAST and days.min() > RECENT_D and not returning:
-        last = sessions["start"].max().date()
         raise UserError(
-            f"no {sport} session in the {RECENT_D} days before {today}, the last is of {last}: "
-            "there is no habit to plan from; say --injury returning for a gentle start, or "
-            f"--today {last} for a week as it would have been planned then"
+            f"no {sport} session in the {RECENT_D} days before {today}{last}: there is no habit to "
+            "plan from; say --injury returning for a gentle start, or --today YYYY-MM-DD for a "
+            "week as it would have been planned then"
         )
     if count < LEAST:
         where = "in all" if returning else f"in the {LEAST_D // 7} weeks before {today}"
         raise UserError(
-            f"{count} {sort if returning else f'{sport} sessions'} {where} (of {len(days)}): a "
-            f"week is planned from at least {LEAST}; add files, or wait until there are so many"
+            f"{count} {sport} session{'s' * (count != 1)} {where} (of {len(days)}{last}): a week "
+            f"is planned from at least {LEAST}; add files, or wait until there are so many"
         )
 
 
