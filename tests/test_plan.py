@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import fitdecode
 import pandas as pd
@@ -18,6 +19,7 @@ from sportsml_lite.collect.datasets import own_files
 from sportsml_lite.publish import plan as planning
 from sportsml_lite.publish import plan_files
 from sportsml_lite.recommend import workout
+from sportsml_lite.recommend.week import PlannedSession, Week
 from sportsml_lite.simulate import simulate
 
 TODAY = "2024-03-04"  # a Monday, the day after the last of the simulated weeks
@@ -151,6 +153,23 @@ def test_the_device_effect_is_the_devices_and_no_gain(runs, tmp_path):
 def test_a_name_cannot_break_the_page(runs, tmp_path):
     planned(runs, tmp_path / "out", "--athlete", "<script>alert(1)</script> & Co")
     assert "<script>" not in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_large_step_is_pointed_out():
+    recent = (60.0, 40.0, 0.0, 0.0, 0.0)
+    about = SimpleNamespace(recent_min_week=recent)
+
+    def told(kind, minutes, others=("as usual", "much more")):
+        weeks = Week("x", (PlannedSession(1, kind, minutes),)), *(Week(n, ()) for n in others)
+        return " ".join(planning._step(weeks, about))
+
+    assert told("easy", 100) == told("easy", 115) == ""
+    assert "120 min after 100 a week, 0 of them hard" in told("easy", 120)
+    assert "the careful choice is 'as usual'." in told("easy", 120)
+    assert "20 of them hard (zones 3 to 5) after 0" in told("intervals", 50)
+    assert told("easy", 120, ()).endswith("simulated athletes only.")
+    empty = SimpleNamespace(recent_min_week=(0.0,) * 5)
+    assert planning._step((Week("x", (PlannedSession(1, "easy", 20),)),), empty) == ()
 
 
 # --- what is wished for --------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def _bars(ax, week: Week, color: str, most: int) -> None:
                     textcoords="offset points", ha="center", fontsize=SMALL, color=INK)  # fmt: skip
     ax.set(xlim=(-0.6, 6.6), ylim=(0, 1.3 * most), yticks=[])
     ax.set_xticks(range(7), [])
-    ax.set_title(f"{plain(week.name)}, {week.minutes} min", fontsize=12, color=color)
+    ax.set_title(f"{plain(week.name)}, {week.minutes} min", fontsize=12, color=color, loc="left")
     ax.spines["left"].set_visible(False)
 
 

@@ -29,7 +29,9 @@ from sportsml_lite.recommend import (
 from sportsml_lite.recommend.week import BLOCK_WEEKS, Person, Week, Wishes
 from sportsml_lite.studies import own_week
 
-REASONS_SHOWN = 5
+STEP, STEP_HARD_MIN = 1.15, 10  # a larger step on the last four weeks is pointed out (assumption)
+CAREFUL = (rank.USUAL, "a little more")
+REASONS_SHOWN = 5  # of files that were left out
 LOOKED_D = 84  # files of so many days before the last session say who wore which device
 CAVEAT = (
     "What a week is expected to bring comes from a model of simulated athletes. It has seen no "
@@ -123,9 +125,26 @@ def prepare(folder: Path | str, wishes: Wishes, who: Asked) -> Plan:
     ranking = _ranked(about, wishes)
     if broken := rules.refusals(ranking.weeks[0], about, wishes):
         raise Failed(f"the week that was chosen breaks a rule: {broken[0]}")
-    notes = (*rules.advice(about, wishes), *notes, *_left_out(data.dropped))
+    notes = (*rules.advice(about, wishes), *_step(ranking.weeks, about), *notes)
+    notes = (*notes, *_left_out(data.dropped))
     device = own_week.expected(data, ranking.weeks[0], monday)
     return Plan(data.name, about, wishes, who.today, monday, ranking, device, notes)
+
+
+def _step(weeks: tuple[Week, ...], about: Person) -> tuple[str, ...]:
+    """That the week to take is a large step, where it is one; the model would not mind it."""
+    recent = np.array(about.recent_min_week)
+    more, before = weeks[0].minutes, recent.sum()
+    harder, hard = weeks[0].zone_minutes()[2:].sum(), recent[2:].sum()
+    if before == 0 or (more <= STEP * before and harder <= STEP * hard + STEP_HARD_MIN):
+        return ()
+    names = [week.name for week in weeks[1:] if week.name in CAREFUL]
+    careful = f"; the careful choice is {' or '.join(map(repr, names))}" if names else ""
+    return (
+        f"This is a large step: {more} min after {before:.0f} a week, {harder:.0f} of them hard "
+        f"(zones 3 to 5) after {hard:.0f}. That it pays is known of simulated athletes only"
+        f"{careful}.",
+    )
 
 
 def _left_out(dropped: pd.DataFrame) -> tuple[str, ...]:
