@@ -31,7 +31,7 @@ from sportsml_lite.studies import own_week
 
 STEP, STEP_HARD_MIN = 1.15, 10  # a larger step on the last four weeks is pointed out (assumption)
 CAREFUL = (rank.USUAL, "a little more")
-REASONS_SHOWN = 5  # of files that were left out
+REASONS_SHOWN = 10  # of files that were left out
 LOOKED_D = 84  # files of so many days before the last session say who wore which device
 CAVEAT = (
     "What a week is expected to bring comes from a model of simulated athletes. It has seen no "
