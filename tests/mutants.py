@@ -92,6 +92,42 @@ MUTANTS = [
          'np.where(man, effect.STRAIN["m"], effect.STRAIN["f"])',
          'np.where(man, effect.STRAIN["f"], effect.STRAIN["m"])', "simulate:strained"),
     ),
+    # Recommending.
+    *_of(
+        "recommend/limits.py",
+        ("a session may be 1.20 times the longest",
+         '"none": Limits(cap=1.10', '"none": Limits(cap=1.20', "rules", "candidates"),
+        ("who comes back from an injury has the cap of the healthy",
+         "cap=1.07", "cap=1.10", "rules", "candidates"),
+        ("hard minutes are no faster",
+         "float(60 * by_zone @ share / share[:2].mean())", "float(60 * by_zone.sum())", "rules"),
+    ),
+    *_of(
+        "recommend/rules.py",
+        ("the cap lets a minute more pass",
+         "if longest.minutes > cap:", "if longest.minutes > cap + 1:", "rules"),
+        ("Sunday and Monday do not follow each other",
+         "(after.day - before.day) % 7 <= 1", "abs(after.day - before.day) <= 1", "rules"),
+    ),
+    *_of(
+        "recommend/layout.py",
+        ("after Sunday any Monday is fine",
+         "after = {(d + 1) % 7 for d in hard}", "after = {d + 1 for d in hard}", "candidates"),
+        ("a small cap is rounded away",
+         "if minutes > most - 2.5 and most < FULL_MIN:", "if False:", "candidates"),
+    ),
+    *_of(
+        "recommend/rehabilitation.py",
+        ("the longest session counts for five weeks", "MONTH = 4 ", "MONTH = 5 ",
+         "rehabilitation"),
+    ),
+    *_of(
+        "recommend/squad.py",
+        ("the plan for the least is that for the sum",
+         "min(each.values.values())", "sum(each.values.values())", "squad"),
+        ("alone means without the weeks of the squad",
+         "own[name] = max(own[name], best, key=lambda pair: pair[1])", "pass", "squad"),
+    ),
     # Losses.
     *_of(
         "losses.py",

@@ -36,6 +36,10 @@ def test_from_an_empty_month_the_cap_sets_the_pace():
     weeks = r.way_back(RUNNER, 6)
     assert [week.longest_min for week in weeks] == [30, 33, 36, 39, 42, 46, 50, 55, 60]
     assert [len(week.sessions) for week in weeks] == [3] + [4] * 8
+    rider = replace(RUNNER, sport="cycling", recent_min_week=(300.0, 300, 0, 0, 0), sessions_week=5)
+    minutes = [week.minutes for week in r.way_back(rider, 6)]
+    assert minutes == sorted(minutes)
+    assert minutes[-3:] == [515, 565, 600]
 
 
 @pytest.mark.parametrize("weeks_off", [1, 2, 4, 10])

@@ -64,6 +64,8 @@ def test_the_cap_holds_to_the_minute_and_to_the_metre():
     rest = (0, "easy", 80), (2, "easy", 80)
     assert names(week(*rest, (5, "long", 88))) == set()
     assert names(week(*rest, (5, "long", 89))) == {"cap"}
+    assert names(week(*rest, (5, "long", 88)), RIDER) == set()
+    assert names(week(*rest, (5, "long", 89)), RIDER) == {"cap"}
     slow = replace(RUNNER, longest_min=100)  # more minutes, the same distance
     assert names(week(*rest, (5, "long", 88)), slow) == set()
     (reason,) = rules.refusals(week(*rest, (5, "long", 90)), slow, Wishes())

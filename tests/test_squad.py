@@ -60,6 +60,22 @@ def test_the_best_plan_is_the_best_and_alone_is_no_worse(found):
         assert rules.refusals(found.alone_weeks[name], *who) == ()
 
 
+def test_the_sum_and_the_least_may_ask_for_different_days():
+    """Saturday suits one of two very well, and the other not at all."""
+    worth = {("m", True): 10.0, ("m", False): 4.0, ("f", True): 1.0, ("f", False): 4.0}
+
+    def by_day(person, week):
+        return worth[person.sex, any(s.day == 5 and s.kind == "long" for s in week.sessions)]
+
+    two = {"Ada": (RUNNER, Wishes()), "Fay": (replace(RUNNER, sex="f"), Wishes())}
+    both = squad.plan(two, by_day, ("long",))
+    assert both.by_sum.skeleton == ((5, "long"),)
+    assert both.by_sum.values == {"Ada": 10, "Fay": 1}
+    assert both.by_least.skeleton != both.by_sum.skeleton
+    assert both.by_least.values == {"Ada": 4, "Fay": 4}
+    assert both.alone == {"Ada": 10, "Fay": 4}
+
+
 def test_of_equals_the_long_session_is_at_the_weekend(found):
     assert found.by_sum.skeleton[1] == (5, "long")
     assert str(found.by_sum).endswith("long on Saturday")

@@ -48,7 +48,7 @@ def test_the_truth_of_a_block_is_what_living_it_exactly_brings(world, monkeypatc
     for k, other in enumerate(lived):
         change = 100 * (other.true_vo2max() / world.true_vo2max() - 1)
         np.testing.assert_allclose(found[:, k], change, atol=1e-9)
-    assert (found[:, 0] < found[:, 1]).mean() > 0.8
+    assert (found[:, 0] < found[:, 1]).mean() > 0.7
 
 
 def test_living_changes_no_world(world):
@@ -67,7 +67,7 @@ def test_an_athlete_has_the_same_luck_in_any_company_and_under_any_plan(world):
     alone = World.draw(1, seed=3, generator=world.generator, first=7).rest()
     np.testing.assert_allclose(live(alone, [1.2]).test()[0], b.test()[1])
     other = live(world, [2.4])
-    np.testing.assert_allclose(other.minutes[:, -9:], 2 * a.minutes[:, -9:])
+    np.testing.assert_allclose(other.minutes[:, -8:], 2 * a.minutes[:, -8:])
     error = [found.test() / found.true_vo2max() for found in (a, other)]
     np.testing.assert_allclose(*error)
     assert not np.allclose(error[0], world.test() / world.true_vo2max())
@@ -107,20 +107,22 @@ def test_the_diary_by_hand():
     np.testing.assert_allclose(diary.recent_min_week, [[0, 105, 0, 0, 25], [0, 105, 0, 0, 0]])
     np.testing.assert_allclose(diary.sessions_week, 3.5)
     np.testing.assert_allclose(diary.longest_min, [130, 30])
-    later = world.follow(np.zeros((2, 7, 5))).diary()  # day 60 is 32 days ago now
+    later = world.follow(np.zeros((2, 7, 5))).diary()  # day 60 is 31 days ago now
     assert later.longest_min[0] == 30
     assert later.recent_min_week[0, 4] == 0
-    assert not {"responder", "capacity"} & set(diary.athletes)
+    assert not {"responder", "capacity", "often", "habit_zone_1_min"} & set(world.athletes())
 
 
-def test_two_free_days_make_the_next_test_want_what_half_a_year_wants():
-    """The constant load that is best in the next test and the one that is best in the long run."""
+def test_more_pays_up_to_a_point_and_the_next_test_wants_less_than_half_a_year():
+    """Best of constant loads, in shares of the habit: soon and late, on test days and on all."""
     world = World.draw(80, seed=2).rest()
-    volumes = (1.3, 1.6, 2.0)
+    volumes = (1.0, 1.2, 1.6, 2.5)
     blocks = [np.tile(plan(world, v), (1, 4, 1)) for v in volumes]
     soon = world.truth(np.stack(blocks, axis=1)).mean(axis=0)
-    late = [live(world, [v] * 20).level().mean() for v in volumes]
-    assert np.argmax(soon) == np.argmax(late) == 1
+    late = [live(world, [v] * 20) for v in volumes]
+    assert volumes[np.argmax(soon)] == 1.2
+    assert volumes[np.argmax([w.level().mean() for w in late])] == 1.6
+    assert volumes[np.argmax([w.true_vo2max().mean() for w in late])] == 1.6
 
 
 def test_without_an_effect_nothing_changes():

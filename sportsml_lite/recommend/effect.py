@@ -30,9 +30,9 @@ from functools import cache
 
 import numpy as np
 
-from sportsml_lite import intensity
 from sportsml_lite.errors import UserError
 from sportsml_lite.intensity import FATIGUE_D, FITNESS_D
+from sportsml_lite.recommend import limits
 from sportsml_lite.recommend.week import BLOCK_WEEKS
 from sportsml_lite.simulate import draws
 from sportsml_lite.simulate.periods import TEST_ERROR_PCT
@@ -119,18 +119,10 @@ def _after(start, load, fades_d):
 
 def _load(sex, minutes):
     """Training impulse of minutes (A, ..., 5) of athletes of the given sexes, (A, ...)."""
-    minute = np.array([_impulse(one) for one in sex])
+    minute = np.array([limits._impulse(one) for one in sex])
     minutes = np.asarray(minutes, float)
     between = [1] * (minutes.ndim - 2)
     return (minutes * minute.reshape(len(minute), *between, -1)).sum(axis=-1)
-
-
-@cache
-def _impulse(sex):
-    """Of a minute in each zone, (5,); of an unknown sex, the mean of the two."""
-    sexes = [sex] if sex in intensity.BANISTER else list(intensity.BANISTER)
-    minute = np.eye(len(intensity.ZONE_RESERVE))
-    return np.mean([intensity.zone_trimp(minute, [one] * len(minute)) for one in sexes], axis=0)
 
 
 def of_person(person, weeks, reference=None) -> np.ndarray:
@@ -269,7 +261,8 @@ def by_lot(world: World, blocks: int = 6, error_pct: float = TEST_ERROR_PCT) -> 
     keys = [(int(i),) for i in world.body.index]
     u = draws.table(world.seed, _LOTS, keys, 2 * blocks, normal=False).reshape(-1, blocks, 2)
     volume, tilt = (low + (high - low) * u[..., i] for i, (low, high) in enumerate((VOLUME, TILT)))
-    reference, known, tests = world.diary(), [], [world.test(error_pct)]
+    sex, reference = world.athletes()["sex"].to_numpy(), world.diary().habit_min_week
+    known, tests = [], [world.test(error_pct)]
     for block in range(blocks):
         diary = world.diary()
         week = world.habit_week(volume[:, block], tilt[:, block])
@@ -281,8 +274,7 @@ def by_lot(world: World, blocks: int = 6, error_pct: float = TEST_ERROR_PCT) -> 
         tests.append(world.test(error_pct))
     habit, recent, done = (np.stack(parts, axis=1) for parts in zip(*known, strict=True))
     change = 100 * (np.stack(tests[1:], axis=1) / np.stack(tests[:-1], axis=1) - 1)
-    sex = reference.athletes["sex"].to_numpy()
-    return Blocks(sex, reference.habit_min_week, habit, recent, done, change)
+    return Blocks(sex, reference, habit, recent, done, change)
 
 
 @cache

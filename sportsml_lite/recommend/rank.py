@@ -102,8 +102,8 @@ def rank(
     names, refused = [week.name for week in weeks], dict(refused or {})
     mean, covariance = np.asarray(mean, float), np.asarray(covariance, float)
     _check(names, mean, covariance, refused, level)
-    gain, sd = _against(names, mean, covariance)
-    low, high = gain - _z(level) * sd, gain + _z(level) * sd
+    gain, sd = against(names, mean, covariance)
+    low, high = gain - z_of(level) * sd, gain + z_of(level) * sd
     left_out = [i for i, name in enumerate(names) if name in refused]
     left_out.sort(key=lambda i: -gain[i])
     kept = [i for i, name in enumerate(names) if name not in refused]
@@ -123,21 +123,26 @@ def rank(
 
 def lower_bounds(names: Sequence[str], mean, covariance, level: float = LEVEL) -> np.ndarray:
     """What each week brings at least, (K,) % more than the one named ``as usual``."""
-    gain, sd = _against(list(names), np.asarray(mean, float), np.asarray(covariance, float))
-    return gain - _z(level) * sd
+    gain, sd = against(names, mean, covariance)
+    return gain - z_of(level) * sd
 
 
-def _against(names, mean, covariance):
-    """Mean and SD of the difference to going on as usual, or to no change at all."""
+def against(names: Sequence[str], mean, covariance) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and SD, (K,) each, of what each week brings more than the one named ``as usual``.
+
+    Without a week of that name they are held against no change at all.
+    """
+    mean, covariance = np.asarray(mean, float), np.asarray(covariance, float)
     variance = np.diag(covariance)
     if USUAL not in names:
         return mean, np.sqrt(variance)
-    usual = names.index(USUAL)
+    usual = list(names).index(USUAL)
     apart = variance + variance[usual] - 2 * covariance[usual]
     return mean - mean[usual], np.sqrt(np.maximum(apart, 0))
 
 
-def _z(level):
+def z_of(level: float) -> float:
+    """Half the width of a two-sided interval in standard deviations, for a normal quantity."""
     from scipy.special import ndtri  # scipy.stats is slow to import
 
     return float(ndtri(0.5 + level / 2))
@@ -196,7 +201,7 @@ def curse(
     shrunk = seen * (spread**2 / (spread**2 + sd**2))
     ways = {
         "by prediction": (seen, seen),
-        "by lower bound": (seen, seen - _z(level) * sd),
+        "by lower bound": (seen, seen - z_of(level) * sd),
         "shrunk": (shrunk, shrunk),
     }
     rows = {}

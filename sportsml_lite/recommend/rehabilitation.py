@@ -9,6 +9,7 @@ professional's word goes before all of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -89,10 +90,11 @@ def delay(person: Person, weeks_off: int, wishes: Wishes | None = None) -> tuple
 def _next(name, person, now, wishes):
     """As many easy minutes as the old habit had, where the rules allow them."""
     within = frame(now, wishes)
-    bounds = limits.bound_min(now, wishes), wishes.minutes or np.inf
-    total = min(sum(person.recent_min_week), *bounds)
-    # Fewer sessions of the length that is allowed, rather than more and shorter ones.
-    fit = max(int(total // within.most["easy"]), limits.START_SESSIONS)
+    old = sum(person.recent_min_week)
+    total = min(old, limits.bound_min(now, wishes), wishes.minutes or np.inf)
+    # Short of the habit, fewer sessions of the length that is allowed rather than shorter ones.
+    whole = math.floor if total < old else math.ceil
+    fit = max(whole(total / within.most["easy"]), limits.START_SESSIONS)
     fit = limits.START_SESSIONS if limits.month_empty(now) else fit
     count = min(max(round(person.sessions_week), 1), fit, within.room)
     week = even(name, total, count, within)

@@ -30,11 +30,10 @@ LONGEST_D = 30  # days over which the longest session is looked for (Frandsen et
 # A planned session is missed so often; what is missed the others make up for, so that on average
 # an athlete does what is planned, and a plan that repeats itself does not fade away.
 MISSED = 0.08
+# Of the habit's minutes in zones 1 to 5, as a week with one or two hard sessions has them.
+SHARES = (0.45, 0.42, 0.07, 0.03, 0.03)
 ZONE_SD = 0.15  # of ln minutes in a zone around a plan
-# Days without training before a test, in no week's plan. After two of them the load that gives the
-# best test four weeks later is about the load that gives the highest level after half a year, some
-# 1.6 times the habit. After one it would be less: the test would still see the fatigue.
-FREE_D = 2
+FREE_D = 1  # days without training before a test, in no week's plan
 LEVEL_D = 28  # days over which a level is a mean
 _LIVES, _TESTS = 6, 7  # purposes of draws, after those that draws names
 _HABIT = tuple(f"habit_{name}" for name in diaries.ZONES)  # columns of bodies here
@@ -44,13 +43,11 @@ _HABIT = tuple(f"habit_{name}" for name in diaries.ZONES)  # columns of bodies h
 class Diary:
     """What a watch and a diary know on the day a week is planned, a row an athlete.
 
-    athletes : as :func:`sportsml_lite.simulate.athletes.visible` gives them
     habit_min_week, recent_min_week : (A, 5) minutes a week in zones 1 to 5, in the eight weeks
         before the last four, and in the last four
     sessions_week : (A,) in the last four; longest_min : (A,) longest session of the last 30 days
     """
 
-    athletes: pd.DataFrame
     habit_min_week: np.ndarray
     recent_min_week: np.ndarray
     sessions_week: np.ndarray
@@ -105,7 +102,7 @@ class World:
         body["capacity"] = adaptation.capacity(body.index, seed)
         z = draws.table(seed, draws.PERIODS, [(int(i),) for i in body.index], 1)
         hours = diaries.HOURS * np.exp(diaries.HOURS_SD * body["drive"].to_numpy())
-        shares = diaries._shares(diaries.TILT_SD * z[:, 0])
+        shares = _tilted(np.array(SHARES), diaries.TILT_SD * z[:, 0])
         body[list(_HABIT)] = 60 * hours[:, None] * shares
         often = hours / diaries.SESSION_H / 7
         body["often"] = np.minimum(often, diaries.OFTEN_MOST)
@@ -151,13 +148,16 @@ class World:
         error = draws.table(self.seed, _TESTS, keys, 1)[:, 0]
         return self.true_vo2max() * (1 + error_pct / 100 * error)
 
+    def athletes(self) -> pd.DataFrame:
+        """Who the athletes are, as :func:`sportsml_lite.simulate.athletes.visible` tells it."""
+        return people.visible(self.body)
+
     def diary(self) -> Diary:
         """What is known of the athletes today."""
         weekly = self.minutes[:, ~self.free]
         last = weekly[:, -7 * RECENT_WEEKS :]
         before = weekly[:, -7 * HABIT_WEEKS : -7 * RECENT_WEEKS]
         return Diary(
-            people.visible(self.body),
             7 * before.mean(axis=1),
             7 * last.mean(axis=1),
             (last.sum(axis=2) > 0).sum(axis=1) / RECENT_WEEKS,
@@ -177,9 +177,7 @@ class World:
         day = np.arange(7)
         there = (day + 1) * sessions[:, None] // 7 > day * sessions[:, None] // 7
         total = self.habit.sum(axis=1) * volume / sessions
-        shares = self.habit * np.exp(np.asarray(tilt)[:, None] * np.arange(-2, 3))
-        shares /= shares.sum(axis=1, keepdims=True)
-        return (there * total[:, None])[..., None] * shares[:, None]
+        return (there * total[:, None])[..., None] * _tilted(self.habit, tilt)[:, None]
 
     # --- what only the simulator knows ------------------------------------------------------------
 
@@ -260,3 +258,9 @@ class World:
         if not ((plan >= 0).all() and (day <= 24 * 60).all()):
             raise UserError("a plan with minutes below 0 or above a day's: give 0 to 1440 a day")
         return plan
+
+
+def _tilted(minutes, tilt):
+    """Shares of the zones, (A, 5), moved towards the hard ones by a positive tilt (A,)."""
+    shares = minutes * np.exp(np.asarray(tilt)[:, None] * np.arange(-2, 3))
+    return shares / shares.sum(axis=1, keepdims=True)

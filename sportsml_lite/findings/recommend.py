@@ -1,0 +1,141 @@
+"""What chapter 6 says of its study: what advice brings, what caution costs, what feedback mends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from sportsml_lite.evaluate import Comparison, Interval, compare, mean
+from sportsml_lite.studies.recommend import ARMS, TITLES
+
+WORLDS = {"simulated": "the first world", "simulated_b": "the second world"}
+AGAINST = {
+    "better": "more than {} ({})",
+    "worse": "less than {} ({})",
+    "no difference": "as much as {} ({})",
+    "undecided": "nothing that can be told from {} ({})",
+}
+RANKED = ("as_usual", "random_safe", "coach", "greedy", "feedback", "half_sure", "lower_bound",
+          "thompson", "oracle")  # fmt: skip
+BORROWED = ("greedy", "feedback", "lower_bound")  # arms that also have a model of the other world
+
+
+def held_against(scores: pd.DataFrame, arm: str, rival: str) -> Comparison:
+    """An arm against another in the true change of VO2max over the months, % points."""
+    return compare(scores, arm, rival, "gain_pct", "change")
+
+
+def against(scores: pd.DataFrame, arm: str, rival: str, name: str) -> str:
+    """The same in words, e.g. *more than the coach (+0.8 % of VO2max)*."""
+    found = held_against(scores, arm, rival)
+    return AGAINST[found.verdict].format(name, f"{found.gain.estimate:+.1f} % of VO2max")
+
+
+def told(interval: Interval) -> str:
+    """An estimate with its interval, in %, as a sentence has it."""
+    return f"{interval.estimate:+.1f} % [{interval.low:+.1f}, {interval.high:+.1f}]"
+
+
+def rows(scores: pd.DataFrame, arms: tuple[str, ...] = RANKED) -> list[dict]:
+    """The table of policies: what each brought, and how."""
+    there = [arm for arm in arms if arm in set(scores["arm"])]
+    return [
+        {
+            "policy": TITLES[arm],
+            "gain (%)": _of(scores, arm, "gain_pct", "+.1f"),
+            "level (%)": _of(scores, arm, "level_pct", "+.1f"),
+            "regret a block (%)": _of(scores, arm, "regret_pct", ".2f"),
+            "promised too much (%)": _of(scores, arm, "disappointment_pct", "+.2f"),
+            "as usual (% of blocks)": _share(scores, arm, "usual"),
+        }
+        for arm in there
+    ]
+
+
+def _of(scores, arm, metric, spec):
+    """Mean and interval, or a dash where an arm has no such metric: a coach promises nothing."""
+    mine = scores[(scores["arm"] == arm) & (scores["metric"] == metric)]
+    return format(mean(scores, arm, metric), spec) if len(mine) else "–"
+
+
+def _share(scores, arm, metric):
+    mine = scores[(scores["arm"] == arm) & (scores["metric"] == metric)]
+    return f"{100 * mine['value'].mean():.0f}" if len(mine) else "–"
+
+
+def said(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """What the lesson prints, by the name under which it is recorded.
+
+    tables : Scores by data set, ``simulated`` first
+    """
+    first = next(iter(tables.values()))
+    found = {"n_athletes": str(first["athlete"].nunique()), "one_sentence": takeaway(first)}
+    for name, scores in tables.items():
+        found |= {f"{key}_{name}": value for key, value in _world(scores).items()}
+    return found
+
+
+def _world(scores):
+    """What is said of one world."""
+    return {
+        "usual": told(mean(scores, "as_usual", "gain_pct")),
+        "greedy": against(scores, "greedy", "as_usual", "going on as usual"),
+        "coach": against(scores, "coach", "greedy", "the best week for the population"),
+        "random": against(scores, "random_safe", "as_usual", "going on as usual"),
+        "feedback": against(scores, "feedback", "greedy", "the best week for the population"),
+        "thompson": against(scores, "thompson", "feedback", "always the best for the athlete"),
+        "caution": caution(scores),
+        "covered": f"{100 * mean(scores, 'feedback', 'covered').estimate:.0f}",
+        "cap": beyond(scores),
+        "harmed": harmed(scores, "feedback"),
+        "borrowed": borrowed(scores),
+    }
+
+
+def takeaway(scores: pd.DataFrame) -> str:
+    """The lesson in one sentence, of one world."""
+    return (
+        f"Over six months the best week for the population brings "
+        f"{against(scores, 'greedy', 'as_usual', 'going on as usual')}, the best for the athlete "
+        f"as known from own tests {against(scores, 'feedback', 'greedy', 'that')}, and a coach's "
+        f"rule {against(scores, 'coach', 'feedback', 'this')}."
+    )
+
+
+def caution(scores: pd.DataFrame) -> str:
+    """How often the lower bound goes on as usual, and what it brings."""
+    usual = 100 * mean(scores, "lower_bound", "usual").estimate
+    return (
+        f"in {usual:.0f} % of blocks no week is surely better, and in all it brings "
+        f"{against(scores, 'lower_bound', 'as_usual', 'going on as usual')}"
+    )
+
+
+def beyond(scores: pd.DataFrame) -> str:
+    """How many sessions went beyond the cap, planned and done, of all policies together."""
+    total = {
+        name: scores.loc[scores["metric"] == f"{name}_over", "value"].sum()
+        for name in ("planned", "done")
+    }
+    return (
+        f"{total['planned']:,.0f} planned sessions went beyond the cap, and {total['done']:,.0f} "
+        f"of those that were done"
+    )
+
+
+def harmed(scores: pd.DataFrame, arm: str) -> str:
+    """How many athletes an arm leaves worse off than going on as usual, beside what luck does."""
+    found, luck = (held_against(scores, name, "as_usual") for name in (arm, "as_usual_again"))
+    return f"{found.harmed} of {found.athletes} athletes (other luck alone: {luck.harmed})"
+
+
+def borrowed(scores: pd.DataFrame) -> str:
+    """What a model from the other world does to each policy that has one."""
+    parts = [
+        f"{TITLES[arm]}: {told(mean(scores, f'{arm}_other', 'gain_pct'))} instead of "
+        f"{told(mean(scores, arm, 'gain_pct'))}"
+        for arm in BORROWED
+        if f"{arm}_other" in set(scores["arm"]) and f"{arm}_other" in ARMS
+    ]
+    return "; ".join(parts)
