@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import fitdecode
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -18,7 +19,7 @@ from sportsml_lite.collect import devices
 from sportsml_lite.collect.datasets import own_files
 from sportsml_lite.publish import plan as planning
 from sportsml_lite.publish import plan_files
-from sportsml_lite.recommend import workout
+from sportsml_lite.recommend import rank, workout
 from sportsml_lite.recommend.week import PlannedSession, Week
 from sportsml_lite.simulate import simulate
 
@@ -155,6 +156,17 @@ def test_a_name_cannot_break_the_page(runs, tmp_path):
     assert "<script>" not in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
 
 
+def test_under_an_injury_the_gentlest_week_comes_first():
+    weeks = [Week(name, (PlannedSession(1, "easy", m),) if m else ())
+             for name, m in (("more", 60), ("as usual", 40), ("less", 20), ("none", 0))]  # fmt: skip
+    found = rank.rank(weeks, [3.0, 0.0, 1.0, -1.0], np.eye(4))
+    gentle = planning._gentlest(found)
+    assert [week.name for week in gentle.weeks] == ["as usual", "none", "less", "more"]
+    assert gentle.mean.tolist() == [0.0, -1.0, 1.0, 3.0]
+    order = [found.weeks.index(week) for week in gentle.weeks]
+    np.testing.assert_array_equal(gentle.low, found.low[order])
+
+
 def test_a_large_step_is_pointed_out():
     recent = (60.0, 40.0, 0.0, 0.0, 0.0)
     about = SimpleNamespace(recent_min_week=recent)
@@ -192,6 +204,8 @@ def test_an_injury_lowers_the_cap_and_sends_to_a_professional(runs, tmp_path, in
     events = sessions_of(tmp_path / "out")
     assert all(float(re.search(r"(\d+) min", what)[1]) <= cap for _, what in events)
     assert not any("intervals" in what or "tempo" in what for _, what in events)
+    assert planning.UNLED in said and planning.UNLED in page
+    assert events or injury == "injured"  # who asks for none gets none, and the advice
     calendar_text = (tmp_path / "out" / "week.ics").read_text().replace("\n ", "")  # unfolded
     assert "doctor" in said and "doctor" in page
     assert not events or calendar_text.count("doctor") == len(events)

@@ -29,6 +29,7 @@ from sportsml_lite.recommend import (
 from sportsml_lite.recommend.week import BLOCK_WEEKS, Person, Week, Wishes
 from sportsml_lite.studies import own_week
 
+UNLED = "The model knows no injury and chooses nothing here: "
 STEP, STEP_HARD_MIN = 1.15, 10  # a larger step on the last four weeks is pointed out (assumption)
 CAREFUL = (rank.USUAL, "a little more")
 REASONS_SHOWN = 10  # of files that were left out
@@ -64,8 +65,9 @@ class Plan:
     """A week with all that is said of it.
 
     name : of the person; about : what is known; wishes; today, monday : day of planning, first day
-    of the week; ranking : the weeks that were compared; device : what the device would say, or
-    None; notes : what is missing, assumed or advised, a sentence each
+    of the week; ranking : the weeks that were compared, the one to take first; why : that one;
+    device : what the device would say, or None; first : advice and warnings, notes : what is
+    missing or assumed, a sentence each
     """
 
     name: str
@@ -74,7 +76,9 @@ class Plan:
     today: date
     monday: date
     ranking: rank.Ranking
+    why: str
     device: own_week.Expected | None
+    first: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -125,10 +129,21 @@ def prepare(folder: Path | str, wishes: Wishes, who: Asked) -> Plan:
     ranking = _ranked(about, wishes)
     if broken := rules.refusals(ranking.weeks[0], about, wishes):
         raise Failed(f"the week that was chosen breaks a rule: {broken[0]}")
-    notes = (*rules.advice(about, wishes), *_step(ranking.weeks, about), *notes)
-    notes = (*notes, *_left_out(data.dropped))
-    device = own_week.expected(data, ranking.weeks[0], monday)
-    return Plan(data.name, about, wishes, who.today, monday, ranking, device, notes)
+    first = (*rules.advice(about, wishes), *_step(ranking.weeks, about), CAVEAT)
+    week = ranking.weeks[0]
+    device = own_week.expected(data, week, monday) if week.sessions else None
+    notes = (MODEL, *notes, *_left_out(data.dropped), *([device.told()] if device else ()))
+    why = _why(ranking, wishes)
+    return Plan(data.name, about, wishes, who.today, monday, ranking, why, device, first, notes)
+
+
+def _why(ranking: rank.Ranking, wishes: Wishes) -> str:
+    if wishes.injury == "none":
+        return ranking.sentence
+    name = ranking.weeks[0].name
+    if name == rank.USUAL:
+        return f"{UNLED}go on as usual."
+    return f"{UNLED}{name!r} is the gentlest week that the rules allow."
 
 
 def _step(weeks: tuple[Week, ...], about: Person) -> tuple[str, ...]:
@@ -164,7 +179,16 @@ def _ranked(about: Person, wishes: Wishes) -> rank.Ranking:
     weeks = [*kept, *(week for week, _ in refused)]
     model, X = effect.simulated_population(), effect.of_person(about, weeks)
     mean, _ = model.predict(X)
-    return rank.rank(weeks, mean, model.spread(X), {week.name: why for week, why in refused})
+    found = rank.rank(weeks, mean, model.spread(X), {week.name: why for week, why in refused})
+    return found if wishes.injury == "none" else _gentlest(found)
+
+
+def _gentlest(found: rank.Ranking) -> rank.Ranking:
+    """The order under an injury, of which the model knows nothing: as usual, then less first."""
+    weeks = found.weeks
+    order = sorted(range(len(weeks)), key=lambda i: (weeks[i].name != rank.USUAL, weeks[i].minutes))
+    numbers = {name: getattr(found, name)[order] for name in ("mean", "low", "high")}
+    return replace(found, weeks=tuple(weeks[i] for i in order), **numbers)
 
 
 def _read(folder: Path, who: Asked) -> DataSet:

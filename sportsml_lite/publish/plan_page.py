@@ -13,8 +13,8 @@ from functools import cache
 
 from sportsml_lite.plots import plan as figures
 from sportsml_lite.plots import style
-from sportsml_lite.publish.plan import CAVEAT, MODEL, Plan
-from sportsml_lite.recommend import calendar, person, rank, rules, workout
+from sportsml_lite.publish.plan import Plan
+from sportsml_lite.recommend import calendar, person, rank, workout
 from sportsml_lite.recommend.week import DAYS
 
 CALENDAR = "week.ics"
@@ -43,7 +43,8 @@ table { border-collapse: collapse; font-size: 0.9rem; }
 th, td { padding: 0.3rem 0.6rem 0.3rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; }
 th { font-weight: 500; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.number, .whole { white-space: nowrap; }
 img { width: 100%; max-width: 620px; height: auto; }
 a { color: inherit; }
 </style>
@@ -52,18 +53,18 @@ a { color: inherit; }
 <h1>{{ title }}</h1>
 <p class="quiet">{{ dates }}, {{ plan.about.sport }}: <em>{{ plan.week.name }}</em>,
 {{ plan.week.minutes }} min</p>
-<div class="first">{% for note in first %}<p>{{ note }}</p>{% endfor %}</div>
+<div class="first">{% for note in plan.first %}<p>{{ note }}</p>{% endfor %}</div>
 
 <h2>The week</h2>
 {% if week %}<div class="wide"><table>
 <thead><tr>{% for head in week[0] %}<th>{{ head }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in week %}<tr>{% for head, cell in row.items() %}
-<td{% if head in numbers %} class="number"{% endif %}>{{ cell }}</td>{% endfor %}</tr>{% endfor %}
-</tbody></table></div>
+<td{% if head in classes %} class="{{ classes[head] }}"{% endif %}>{{ cell }}</td>{% endfor %}
+</tr>{% endfor %}</tbody></table></div>
 {% else %}<p>No session: a week of rest.</p>{% endif %}
 
 <h2>Why this week</h2>
-<p>{{ plan.ranking.sentence }}</p>
+<p>{{ plan.why }}</p>
 <p><img alt="{{ alt }}" src="data:image/svg+xml;base64,{{ picture }}"></p>
 <div class="wide"><table>
 <thead><tr><th>week compared</th><th>min</th><th>expected change of VO2max against {{ against }},
@@ -101,21 +102,17 @@ def page(plan: Plan, workouts: Sequence[str]) -> str:
     workouts : names of the workout files beside the page
     """
     style.use()
-    advice = rules.advice(plan.about, plan.wishes)
-    device = [plan.device.told()] if plan.device else []
-    others = [note for note in plan.notes if note not in advice]
     return _template().render(
         plan=plan,
         title=f"A week for {plan.name}",
         dates=f"{_day(plan.monday)} to {_day(plan.monday + timedelta(days=6))}",
-        first=[*advice, CAVEAT],
         week=rows(plan),
-        numbers=("minutes", "device effect"),
+        classes={"day": "whole", "minutes": "number", "device effect": "number"},
         compared=compared(plan),
         against=against(plan),
         level=round(100 * plan.ranking.level),
         refused=refused(plan),
-        rests=[f"You: {person.told(plan.about)}.", MODEL, *others, *device],
+        rests=[f"You: {person.told(plan.about)}.", *plan.notes],
         alt=figures.spoken(plan.ranking),
         picture=_svg(figures.best_weeks(plan.ranking, against(plan))),
         calendar=CALENDAR,
@@ -168,10 +165,10 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"  {'  '.join(cells).rstrip()}"
     if not table:
         yield "  no session: a week of rest"
-    yield f"why: {plan.ranking.sentence}"
+    yield f"why: {plan.why}"
     for row in refused(plan)[:REFUSED_SHOWN]:
         yield f"refused: {row['week']} ({row['minutes']} min): {row['why']}"
-    for note in (CAVEAT, MODEL, *plan.notes, *([plan.device.told()] if plan.device else [])):
+    for note in (*plan.first, *plan.notes):
         yield f"note: {note}"
 
 
