@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from garmin_fit_sdk import Encoder, Profile
 
-from sportsml_lite.collect import devices
 from sportsml_lite.errors import UserError
 from sportsml_lite.recommend import wearer
 
@@ -90,7 +89,8 @@ def test_two_sessions_at_once_are_asked_about_and_a_brick_is_not(tmp_path):
 
 
 def test_real_files_name_their_devices(data_folder):
-    found, _, _ = devices.read(data_folder("device_files"))
-    about = wearer.files(data_folder("device_files"), found)
+    folder = data_folder("device_files")
+    mine = sessions(sorted(path.name for path in folder.glob("*.fit")))
+    about = wearer.files(folder, mine)
     assert about["device"].nunique() > 1 and about["device"].dropna().str.contains(" no. ").all()
-    assert "highest heart rate" in wearer.evidence(about, found)
+    assert "highest heart rate" in wearer.evidence(about, mine)
