@@ -156,6 +156,45 @@ def tables(folder, athlete, out):
     click.echo(f"tables: {made}")
 
 
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False))
+@click.option("--goal", default="fitness", help="fitness (default), maintain or recover.")
+@click.option("--days", default="", help="Days on which you can train: mon,wed,sat. Default: all.")
+@click.option("--minutes", default=0.0, help="Most minutes of the week; 0: as many as allowed.")
+@click.option("--rest-days", default=1, help="Days without training, at least; default 1.")
+@click.option("--injury", default="none", help="none (default), returning or injured.")
+@click.option("--sport", default="", help="What is planned; default: the sport you do most.")
+@click.option("--athlete", default="", help="Whose week; or: all files are this one person's.")
+@click.option("--hr-max", type=float, help="Your maximal heart rate, bpm.")
+@click.option("--today", default="", help="Plan as on this day, YYYY-MM-DD.")
+@click.option("--out", default="", help="Folder to make; default: runs/plan-FOLDER-MONDAY.")
+def plan(folder, goal, days, minutes, rest_days, injury, sport, athlete, hr_max, today, out):
+    """Plan a week for the owner of FOLDER, of device files or of tables.
+
+    Prints the week with reasons and caveats, and writes a page, a calendar and a workout file a
+    session. What a week brings is expected by a model of simulated athletes, which proves nothing
+    about you; no week breaks the rules, and none is medical advice.
+    """
+    from pathlib import Path
+
+    from sportsml_lite.publish import plan as planning
+    from sportsml_lite.publish import plan_files, plan_page
+    from sportsml_lite.recommend.person import weekdays
+    from sportsml_lite.recommend.week import Wishes
+
+    who = planning.asked(athlete, sport, hr_max, today)
+    on = weekdays(days) if days else tuple(range(7))
+    wishes = Wishes(goal, on, minutes, injury, rest_days)
+    if out:
+        plan_files.refuse_existing(Path(out))
+    made = planning.prepare(folder, wishes, who)
+    files = plan_files.write(made, out or plan_files.default_folder(folder, made))
+    for line in plan_page.lines(made):
+        click.echo(line)
+    for file in files:
+        click.echo(f"{'page' if file.suffix == '.html' else 'file'}: {file}")
+
+
 def _files_bar():
     """A callback (done, total, name) that draws on a terminal and is silent elsewhere."""
     if not sys.stderr.isatty():
