@@ -406,7 +406,7 @@ record("exercise_3", riders_needed)
 # %% [markdown]
 # ## What comes next
 #
-# The network ran at settings we were given. Chapter 5 will tune it, and its rivals, under one budget.
+# The network ran at settings we were given. Chapter 5 searches for better ones, under one budget.
 # Chapter 9 goes after the person with networks of their own. Every arm of both studies,
 # five outcomes and three more groups of athletes stand in the lab of this chapter.
 

@@ -21,14 +21,16 @@ RANKED = ("as_usual", "random_safe", "coach", "greedy", "feedback", "half_sure",
 BORROWED = ("greedy", "feedback", "lower_bound")  # arms that also have a model of the other world
 
 
-def held_against(scores: pd.DataFrame, arm: str, rival: str) -> Comparison:
+def held_against(
+    scores: pd.DataFrame, arm: str, rival: str, metric: str = "gain_pct"
+) -> Comparison:
     """An arm against another in the true change of VO2max over the months, % points."""
-    return compare(scores, arm, rival, "gain_pct", "change")
+    return compare(scores, arm, rival, metric, "change")
 
 
-def against(scores: pd.DataFrame, arm: str, rival: str, name: str) -> str:
+def against(scores: pd.DataFrame, arm: str, rival: str, name: str, metric: str = "gain_pct") -> str:
     """The same in words, e.g. *more than the coach (+0.8 % of VO2max)*."""
-    found = held_against(scores, arm, rival)
+    found = held_against(scores, arm, rival, metric)
     return AGAINST[found.verdict].format(name, f"{found.gain.estimate:+.1f} % of VO2max")
 
 
@@ -51,6 +53,18 @@ def rows(scores: pd.DataFrame, arms: tuple[str, ...] = RANKED) -> list[dict]:
         }
         for arm in there
     ]
+
+
+def questions(verdicts: Mapping[tuple, Comparison], survives: Mapping[tuple, bool]) -> list[dict]:
+    """Rows of the lab's table of questions."""
+    return [
+        {
+            "world": name, "policy": TITLES[arm], "against": TITLES[rival], "gain": c.gain,
+            "verdict": c.verdict, "Holm": survives[name, arm, rival],
+            "harmed": f"{c.harmed} of {c.athletes}",
+        }
+        for (name, arm, rival), c in verdicts.items()
+    ]  # fmt: skip
 
 
 def _of(scores, arm, metric, spec):
@@ -81,7 +95,10 @@ def _world(scores):
     return {
         "usual": told(mean(scores, "as_usual", "gain_pct")),
         "greedy": against(scores, "greedy", "as_usual", "going on as usual"),
-        "coach": against(scores, "coach", "greedy", "the best week for the population"),
+        "coach": against(scores, "coach", "feedback", "the best for the athlete"),
+        "coach_level": against(
+            scores, "coach", "feedback", "the best for the athlete", "level_pct"
+        ),
         "random": against(scores, "random_safe", "as_usual", "going on as usual"),
         "feedback": against(scores, "feedback", "greedy", "the best week for the population"),
         "thompson": against(scores, "thompson", "feedback", "always the best for the athlete"),
@@ -96,10 +113,11 @@ def _world(scores):
 def takeaway(scores: pd.DataFrame) -> str:
     """The lesson in one sentence, of one world."""
     return (
-        f"Over six months the best week for the population brings "
-        f"{against(scores, 'greedy', 'as_usual', 'going on as usual')}, the best for the athlete "
-        f"as known from own tests {against(scores, 'feedback', 'greedy', 'that')}, and a coach's "
-        f"rule {against(scores, 'coach', 'feedback', 'this')}."
+        "In simulated athletes, half a year of the weeks that suit the population brings "
+        f"{against(scores, 'greedy', 'as_usual', 'going on as usual')}; learning from the "
+        f"athlete's own tests brings {against(scores, 'feedback', 'greedy', 'that')}; ranking by "
+        "what is nearly sure brings "
+        f"{against(scores, 'lower_bound', 'as_usual', 'going on as usual')}."
     )
 
 

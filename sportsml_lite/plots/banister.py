@@ -131,7 +131,7 @@ def foretold(scores: pd.DataFrame, design: Design, title: str = ""):
                                  accent=accent)  # fmt: skip
 
 
-def found(scores: pd.DataFrame, title: str = ""):
+def found(scores: pd.DataFrame, title: str = "", ax=None):
     """Share of athletes whose time constants are both found, by the number of tests."""
     rows = []
     for design in designs(scores):
@@ -142,8 +142,8 @@ def found(scores: pd.DataFrame, title: str = ""):
     table = pd.DataFrame(rows)
     best = table.loc[table["estimate"].idxmax(), "arm"]
     fig = grammar.interval_curve(table, title, "tests in 18 weeks", "both found (% of athletes)",
-                                 accent=[best])  # fmt: skip
-    fig.axes[0].set_ylim(bottom=-1)
+                                 accent=[best], ax=ax)  # fmt: skip
+    (ax or fig.axes[0]).set_ylim(bottom=-1)
     return fig
 
 
