@@ -41,8 +41,11 @@ from sportsml_lite.simulate.weeks import World
 FEATURES = ("chronic", "chronic²", "acute", "acute²", "hard minutes")
 BLOCK_D = 7 * BLOCK_WEEKS
 HARD = slice(3, 5)  # zones 4 and 5
-ROUNDS = 200  # of EM
+ROUNDS = 600  # of EM
 LEAST, MANY = 30, 400  # athletes of a population at least; of the simulated one
+# So many imagined athletes, whose coefficients vary independently, stand beside the real ones: the
+# features go together, and without them the spread of a few hundred athletes is fitted too closely.
+IMAGINED = 20
 _LOTS = 8  # purpose of draws, after those of the weeks
 # By lot, evenly in between: factor on the habit's minutes and tilt of their zones.
 VOLUME, TILT = (0.3, 2.0), (-0.5, 0.5)
@@ -204,7 +207,8 @@ def fit_population(blocks: Blocks, error_pct: float = TEST_ERROR_PCT) -> EffectM
     """The prior for a new athlete, from many others.
 
     Mean, covariance and misfit maximise the likelihood of the measured changes (EM; the mean by
-    generalised least squares in each round). The covariance also holds how unsure the mean is.
+    generalised least squares in each round), the covariance with a weak prior of its own, see
+    ``IMAGINED``. The covariance that is returned also holds how unsure the mean is.
 
     Parameters
     ----------
@@ -222,7 +226,8 @@ def fit_population(blocks: Blocks, error_pct: float = TEST_ERROR_PCT) -> EffectM
             f"{len(X)} athletes with {X.shape[1]} blocks: a population needs {LEAST} athletes with "
             "2 blocks each at least"
         )
-    covariance, misfit = np.diag(1 / np.square(X).mean(axis=(0, 1))), 1.0
+    imagined = np.diag(1 / np.square(X).mean(axis=(0, 1)))  # each feature has a part of SD 1 %
+    covariance, misfit = imagined, 1.0
     for _ in range(ROUNDS):
         inverse = np.linalg.inv(_spread(X, covariance, misfit, error_pct))
         weighted = np.einsum("abf,abc->afc", X, inverse)
@@ -233,7 +238,8 @@ def fit_population(blocks: Blocks, error_pct: float = TEST_ERROR_PCT) -> EffectM
         left = covariance - covariance @ np.einsum("afb,abg->afg", weighted, X) @ covariance
         missed = misfit**2 * np.einsum("abc,ac->ab", inverse, off)
         unknown = misfit**2 - misfit**4 * np.diagonal(inverse, axis1=1, axis2=2)
-        covariance = own.T @ own / len(X) + left.mean(axis=0)
+        seen = own.T @ own + left.sum(axis=0)
+        covariance = (seen + IMAGINED * imagined) / (len(X) + IMAGINED)
         misfit = float(np.sqrt((missed**2 + unknown).mean()))
     return EffectModel(mean, covariance + unsure, misfit, error_pct)
 
