@@ -80,14 +80,21 @@ def sessions_of(out):
     return [(event.decoded("dtstart"), str(event["summary"])) for event in events]
 
 
+@pytest.fixture(scope="module")
+def made(runs, tmp_path_factory):
+    """What was printed of one plan, and its folder."""
+    out = tmp_path_factory.mktemp("plans") / "out"
+    return planned(runs, out), out
+
+
 # --- what is written ------------------------------------------------------------------------------
 
 
-def test_a_week_is_told_and_written(runs, tmp_path):
-    said = planned(runs, tmp_path / "out")
-    names = sorted(p.relative_to(tmp_path / "out").as_posix() for p in tmp_path.rglob("out/**/*.*"))
+def test_a_week_is_told_and_written(made):
+    said, out = made
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*"))
     assert {"page.html", "week.ics"} < set(names)
-    events = sessions_of(tmp_path / "out")
+    events = sessions_of(out)
     assert events and all("2024-03-04" <= str(day) <= "2024-03-10" for day, _ in events)
     assert sum(name.endswith(".fit") for name in names) == len(events)
     for day, summary in events:  # table, calendar and workouts say the same
@@ -98,9 +105,8 @@ def test_a_week_is_told_and_written(runs, tmp_path):
     assert "maximal heart rate of" in said and "--hr-max" in said
 
 
-def test_every_workout_is_what_was_planned_by_a_second_decoder(runs, tmp_path):
-    planned(runs, tmp_path / "out")
-    for path in (tmp_path / "out" / "workouts").glob("*.fit"):
+def test_every_workout_is_what_was_planned_by_a_second_decoder(made):
+    for path in (made[1] / "workouts").glob("*.fit"):
         minutes = int(re.search(r"_(\d+)min", path.name)[1])
         data = path.read_bytes()
         assert sum(to.seconds for to in workout.read_fit(data)) == 60 * minutes
@@ -111,50 +117,46 @@ def test_every_workout_is_what_was_planned_by_a_second_decoder(runs, tmp_path):
         assert frames[1].get_value("num_valid_steps") == len(frames) - 2
 
 
-def test_the_page_needs_nothing_else(runs, tmp_path):
-    planned(runs, tmp_path / "out")
-    text = (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
+def test_the_page_needs_nothing_else(made):
+    out = made[1]
+    text = (out / "page.html").read_text(encoding="utf-8")
     assert not re.search(r'(?:src|href)="(?!data:|workouts/|week\.ics)', text)
     assert "http" not in re.sub(r"base64,[^\"]*", "", text) and "prefers-color-scheme" in text
     for link in re.findall(r'href="([^"]+)"', text):
-        assert (tmp_path / "out" / link).is_file()
+        assert (out / link).is_file()
     assert text.index(planning.CAVEAT) < text.index("The week")
     assert "Refused" in text and re.search(r'<img alt="[^"]{20,}"', text)
 
 
-def test_equal_input_gives_equal_files_and_nothing_is_overwritten(runs, tmp_path):
-    planned(runs, tmp_path / "a")
-    planned(runs, tmp_path / "b")
-    files = [p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file()]
+def test_equal_input_gives_equal_files_and_nothing_is_overwritten(made, runs, tmp_path):
+    out, again = made[1], tmp_path / "again"
+    planned(runs, again)
+    files = [path.relative_to(out) for path in out.rglob("*") if path.is_file()]
     assert files
     for name in files:
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    (tmp_path / "a" / "page.html").write_text("mine")
-    done = plan(runs, "--today", TODAY, "--out", tmp_path / "a")
+        assert (out / name).read_bytes() == (again / name).read_bytes()
+    (again / "page.html").write_text("mine")
+    done = plan(runs, "--today", TODAY, "--out", again)
     assert done.exit_code == 2 and "exists already" in done.stderr
-    assert (tmp_path / "a" / "page.html").read_text() == "mine"
+    assert (again / "page.html").read_text() == "mine"
 
 
-def test_without_a_place_it_lies_in_runs(runs, clone):
-    done = plan(runs, "--today", TODAY)
+def test_without_a_place_it_lies_in_runs_and_no_name_breaks_the_page(runs, clone):
+    done = plan(runs, "--today", TODAY, "--athlete", "<script>alert(1)</script> & Co")
     assert done.exit_code == 0
-    assert (clone / "runs" / f"plan-my runs-{TODAY}" / "page.html").is_file()
+    page = clone / "runs" / f"plan-my runs-{TODAY}" / "page.html"
+    assert "<script>" not in page.read_text(encoding="utf-8")
     assert plan(runs, "--today", TODAY).exit_code == 2  # it is there already
 
 
-def test_the_device_effect_is_the_devices_and_no_gain(runs, tmp_path):
-    said = planned(runs, tmp_path / "out")
+def test_the_device_effect_is_the_devices_and_no_gain(made):
+    said, out = made
     assert "your device's training effect" in said
-    page = (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
+    page = (out / "page.html").read_text(encoding="utf-8")
     if "device effect" in said.splitlines()[2]:
         assert "no gain of fitness" in page
     else:
         assert "No training effect is expected for single sessions" in page
-
-
-def test_a_name_cannot_break_the_page(runs, tmp_path):
-    planned(runs, tmp_path / "out", "--athlete", "<script>alert(1)</script> & Co")
-    assert "<script>" not in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
 
 
 def test_under_an_injury_the_gentlest_week_comes_first():
@@ -285,13 +287,14 @@ def test_later_sessions_have_not_happened_on_a_day_that_is_named(runs, tmp_path)
     assert all(str(day) >= "2024-02-19" for day, _ in sessions_of(tmp_path / "out"))
 
 
-def test_two_people_are_asked_about(sim, tmp_path):
+def test_two_people_are_asked_about_and_a_broken_file_is_told(sim, tmp_path):
     for athlete in (0, 1):
         write(tmp_path / "two" / f"p{athlete}", sim, athlete, count=6)
+    (tmp_path / "two" / "p1" / "broken.fit").write_bytes(b"no FIT file")
     said = refused(tmp_path / "two", "--today", TODAY)
     assert "2 people (p0, p1); choose one with --athlete NAME" in said
     said = planned(tmp_path / "two", tmp_path / "out", "--athlete", "p1")
-    assert said.startswith("p1, running")
+    assert said.startswith("p1, running") and "broken.fit" in said
 
 
 @pytest.mark.parametrize("content", [None, b"no FIT file"])
@@ -301,12 +304,6 @@ def test_a_folder_without_readable_files_says_so(tmp_path, content):
     if content:
         (folder / "a.fit").write_bytes(content)
     assert "empty" in refused(folder)
-
-
-def test_a_file_that_cannot_be_read_is_told_and_costs_no_plan(sim, tmp_path):
-    folder = write(tmp_path / "mine", sim, count=8)
-    (folder / "broken.fit").write_bytes(b"no FIT file")
-    assert "broken.fit" in planned(folder, tmp_path / "out")
 
 
 def test_a_folder_that_is_none_is_no_traceback(tmp_path):
