@@ -456,7 +456,8 @@ MUTANTS = [
     *_of(
         "studies/offpolicy.py",
         ("estimated propensities are the coach's own",
-         'if kind == "logged":', 'if kind != "share":', "studies_offpolicy:hidden"),
+         '"estimated": np.maximum(own, LEAST)',
+         '"estimated": logged["propensity"].to_numpy()', "studies_offpolicy:hidden"),
     ),
     *_of(
         "studies/banister.py",

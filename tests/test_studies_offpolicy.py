@@ -55,21 +55,21 @@ def test_the_truth_is_the_mean_over_many_athletes_of_what_each_would_gain():
 def test_no_estimate_reads_what_is_hidden():
     """Only the propensity of the arms that say so depends on the trait."""
     log = logged("sensed")
-    for kind in ("share", "estimated"):
-        expected = study.propensities(log, kind)
-        found = study.propensities(log.assign(propensity=0.5), kind)
-        np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(study.propensities(log, "logged"), log["propensity"])
-    share = study.propensities(log, "share")
-    assert share[0] == (log["plan"] == log["plan"][0]).mean()
+    expected, found = study.propensities(log), study.propensities(log.assign(propensity=0.5))
+    for kind in ("share", "estimated", "unbounded"):
+        np.testing.assert_array_equal(found[kind], expected[kind])
+    np.testing.assert_array_equal(expected["logged"], log["propensity"])
+    assert expected["share"][0] == (log["plan"] == log["plan"][0]).mean()
 
 
 def test_estimated_propensities_come_near_the_coachs_own_where_the_log_holds_his_reason():
     log = logged("seen", athletes=500)
-    found = study.propensities(log, "estimated")
-    assert np.corrcoef(found, log["propensity"])[0, 1] > 0.95
+    found = study.propensities(log)
+    assert np.corrcoef(found["estimated"], log["propensity"])[0, 1] > 0.95
+    assert found["estimated"].min() == study.LEAST > found["unbounded"].min()
     blind = logged("unseen", athletes=500)
-    assert np.corrcoef(study.propensities(blind, "estimated"), blind["propensity"])[0, 1] < 0.7
+    other = study.propensities(blind)["estimated"]
+    assert np.corrcoef(other, blind["propensity"])[0, 1] < 0.7
 
 
 def test_the_regression_never_meets_the_athlete_whom_it_answers():
