@@ -10,7 +10,17 @@ from sportsml_lite.errors import UserError
 if TYPE_CHECKING:
     from sportsml_lite.studies.runner import Study
 
-NAMES = ("prepare", "outcome", "effect", "teacher", "distil", "transfer", "pipeline")
+NAMES = (
+    "prepare",
+    "outcome",
+    "effect",
+    "teacher",
+    "distil",
+    "transfer",
+    "pipeline",
+    "surface",
+    "privileged",
+)
 
 
 def find(name: str) -> Study:
