@@ -55,7 +55,8 @@ class Margin:
     why: str
 
 
-# Assumptions, all of them, written down before the first model was trained.
+# Assumptions, all of them, written down before the first model was trained; the one of oxygen
+# uptake after a pilot on one fold, and before its study was run.
 MARGINS = {
     m.quantity: m
     for m in (
