@@ -35,6 +35,7 @@ FIXED = {  # before any model was trained: whoever changes one changes what the 
     "srpe": ("lower", 5.0, 15.0),
     "hr_bpm": ("lower", 0.5, 1.0),
     "change": ("lower", 0.20, 0.50),
+    "vo2_ml_kg_min": ("lower", 0.5, 1.0),
 }
 
 

@@ -21,6 +21,8 @@ NAMES = (
     "banister",
     "teacher",
     "distil",
+    "surface",
+    "privileged",
     "transfer",
     "pipeline",
 )

@@ -1,0 +1,72 @@
+"""What chapter 8 says of labels, strangers and steps: where a teacher pays, or that none does."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from sportsml_lite.evaluate import holm, mean
+from sportsml_lite.studies.surface import ARMS, CROSS, LABELLED, judge
+
+ABSENT = "This run did not ask it."
+
+
+def cells(scores: pd.DataFrame) -> pd.DataFrame:
+    """Every cell: labelled (a name of ``LABELLED``), strangers, times, comparison, stands.
+
+    Parameters
+    ----------
+    scores : of the study
+
+    Returns
+    -------
+    a row a cell; ``stands``: its gain differs from 0 after Holm's correction for all cells
+    """
+    verdicts = judge({"": scores})
+    survives = holm(verdicts)
+    names = {count: name for name, count in LABELLED.items()}
+    rows = [
+        (names[ARMS[arm].n_labelled], ARMS[arm].strangers, ARMS[arm].times, c, survives["", arm])
+        for (_, arm), c in verdicts.items()
+    ]
+    return pd.DataFrame(rows, columns=["labelled", "strangers", "times", "comparison", "stands"])
+
+
+def sentence(scores: pd.DataFrame | None) -> str:
+    """Where a teacher pays most, where it costs, or that no cell stands; true for every table."""
+    if scores is None:
+        return ABSENT
+    table = cells(scores)
+    kind = table["comparison"].map(lambda c: c.verdict).where(table["stands"])
+    pays, costs = (int((kind == name).sum()) for name in ("better", "worse"))
+    estimate = table["comparison"].map(lambda c: c.gain.estimate)
+    best = table.loc[(estimate.where(kind == "better") if pays else estimate).idxmax()]
+    most = f"{_where(best)}: {best['comparison'].gain:+.3f}"
+    lost = f"; in {costs} it costs" if costs else ""
+    if pays:
+        return f"A teacher pays in {pays} of {len(table)} cells, most with {most}{lost}."
+    return (
+        f"In none of {len(table)} cells is a teacher shown to pay; the largest gain is that with "
+        f"{most}{lost}."
+    )
+
+
+def _where(cell: pd.Series) -> str:
+    few = "all athletes" if cell["labelled"] == "all" else f"{cell['labelled']} athletes"
+    steps = "the usual steps" if cell["times"] == 1 else f"{cell['times']} times the steps"
+    others = f"{cell['strangers']:,}" if cell["strangers"] else "no"
+    return f"{few} labelled, {others} strangers and {steps}"
+
+
+def levels(scores: pd.DataFrame | None) -> list[dict]:
+    """Rows of a table: macro-F1 of the plain student by steps, and of the teacher, by labels."""
+    if scores is None:
+        return []
+    held = set(scores["arm"])
+    arms = {f"student, {times} × steps": f"plain_{{}}_x{times}" for times in CROSS}
+    arms["teacher"] = "teacher_{}"
+    return [
+        {"labelled": some}
+        | {title: mean(scores, arm) for title, name in arms.items()
+           if (arm := name.format(some)) in held}
+        for some in LABELLED
+    ]  # fmt: skip
