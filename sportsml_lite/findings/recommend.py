@@ -21,14 +21,16 @@ RANKED = ("as_usual", "random_safe", "coach", "greedy", "feedback", "half_sure",
 BORROWED = ("greedy", "feedback", "lower_bound")  # arms that also have a model of the other world
 
 
-def held_against(scores: pd.DataFrame, arm: str, rival: str) -> Comparison:
+def held_against(
+    scores: pd.DataFrame, arm: str, rival: str, metric: str = "gain_pct"
+) -> Comparison:
     """An arm against another in the true change of VO2max over the months, % points."""
-    return compare(scores, arm, rival, "gain_pct", "change")
+    return compare(scores, arm, rival, metric, "change")
 
 
-def against(scores: pd.DataFrame, arm: str, rival: str, name: str) -> str:
+def against(scores: pd.DataFrame, arm: str, rival: str, name: str, metric: str = "gain_pct") -> str:
     """The same in words, e.g. *more than the coach (+0.8 % of VO2max)*."""
-    found = held_against(scores, arm, rival)
+    found = held_against(scores, arm, rival, metric)
     return AGAINST[found.verdict].format(name, f"{found.gain.estimate:+.1f} % of VO2max")
 
 
@@ -82,6 +84,9 @@ def _world(scores):
         "usual": told(mean(scores, "as_usual", "gain_pct")),
         "greedy": against(scores, "greedy", "as_usual", "going on as usual"),
         "coach": against(scores, "coach", "greedy", "the best week for the population"),
+        "coach_level": against(
+            scores, "coach", "greedy", "the best week for the population", "level_pct"
+        ),
         "random": against(scores, "random_safe", "as_usual", "going on as usual"),
         "feedback": against(scores, "feedback", "greedy", "the best week for the population"),
         "thompson": against(scores, "thompson", "feedback", "always the best for the athlete"),
