@@ -156,7 +156,10 @@ def test_what_is_said_is_what_the_table_holds():
     assert said["closer_seen"].startswith("simulated: closer to the truth (+1.5")
     assert (said["wrong_naive_seen"], said["wrong_dr_seen"]) == ("100", "0")
     assert said["covered_dr"] == "80" and said["covered_rows"] == "60"
-    assert "not in 100 % of the clubs, after adjusting and weighting in 0 %" in said["one_sentence"]
+    assert (
+        "not in 100 % of the clubs, and after adjusting and weighting in 0 %"
+        in said["one_sentence"]
+    )
 
 
 def test_an_estimate_that_is_worse_mends_nothing():
