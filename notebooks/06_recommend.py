@@ -260,6 +260,8 @@ score_table(
 #   {glue:text}`coach_simulated`. But it ends with an easy week, just before the test. In the mean of
 #   the last 28 mornings it brings {glue:text}`coach_level_simulated`. Ask which of the two you want.
 # - **What does caution cost?** With a 90 % bound, {glue:text}`caution_simulated`.
+# - **Are the intervals honest?** Those of 90 % held {glue:text}`covered_simulated` % of what weeks brought: on
+#   the way to loads that nobody had tried, the model is surer than it should be where that is less.
 #
 # In all plans of all policies, {glue:text}`cap_simulated`: nobody does exactly what is planned.
 #

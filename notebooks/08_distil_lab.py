@@ -162,12 +162,6 @@ score_table(
     caption="Means over athletes.",
 )
 
-# %% tags=["hide-input"]
-score_table(
-    cells.levels(strangers),
-    caption="Macro-F1 without a teacher, and the teacher's own.",
-)
-
 # %% [markdown]
 # ## A number in place of a class
 #
