@@ -16,7 +16,7 @@
 # **In one sentence.** {glue:text}`one_sentence`
 #
 # ```{admonition} You will be able to
-# - **refuse** a week by rules that can be read, before any model is asked;
+# - **refuse** a week by rules, before any model is asked;
 # - **update** what you believe of an athlete, in closed form, with each test;
 # - **rank** by what a week brings *at least*, and abstain when that is nothing;
 # - **say** why an old training diary cannot tell you which plan is best.
@@ -153,9 +153,9 @@ def update(mean, covariance, X, y, noise):
 
 
 # %% [markdown]
-# Two neighbouring changes share a test: if it came out too high, the change before is too large and the
-# next one too small. So $N$ has $2\sigma^2$ on its diagonal and $-\sigma^2$ beside it, plus what the
-# features miss. With that, our five lines and the package agree on three invented blocks:
+# Two neighbouring changes share a test; if it came out too high, one is too large and the next too small.
+# So $N$ has $2\sigma^2$ on its diagonal and $-\sigma^2$ beside it, plus what the features miss. With that,
+# our lines and the package agree on three invented blocks:
 
 # %%
 blocks = 3
@@ -190,7 +190,7 @@ record("promised", promised, digits=1)
 # $$ \underline{d} = \hat\mu_d - z\,\hat\sigma_d, \qquad z = 1.64 \;\text{for a 90 % interval} . $$
 #
 # Where no bound is above 0, the honest recommendation is to go on as usual. That is {term}`abstention`.
-# (The interval is of the difference, not of each week: what is unknown of both cancels.)
+# (What is unknown of both weeks cancels in $d$.)
 
 # %%
 everything = [*weeks, *(week for week, _ in refused)]
@@ -265,10 +265,9 @@ score_table(
 #
 # In all plans of all policies, {glue:text}`cap_simulated`: nobody does exactly what is planned.
 #
-# This model learned in the world in which it advises. Of athletes of *another* simulated world, with
-# another law of what training does, it may know little: there, half a year with a model of the wrong world brings
-# ({glue:text}`borrowed_simulated_b`). A model of simulated athletes stands to a real one as these two worlds
-# stand to each other, at best.
+# This model learned in the world in which it advises. In a second world, with another law of what training
+# does, half a year with a model of the wrong world brings: {glue:text}`borrowed_simulated_b`. A model of
+# simulated athletes stands to a real one as these two worlds stand to each other, at best.
 #
 # ## Why an old diary misleads
 #
@@ -293,8 +292,7 @@ log_figures.ranking(logs)
 # Where the coach chose by what the log holds, the plan that looks best was not the best in
 # {glue:text}`wrong_naive_seen` % of {glue:text}`clubs` simulated clubs; the doubly robust estimate takes
 # away {glue:text}`mended_seen`. Where the coach chose by a trait that nobody wrote down, it takes away
-# {glue:text}`mended_unseen`. No weight mends what is not in the log. Only a lot would: where plans are
-# drawn by lot, the plain mean is right on average.
+# {glue:text}`mended_unseen`. No weight mends what is not in the log; drawing plans by lot would.
 #
 # So a recommender should **log its propensities** from the first day; and a table of people who trained as
 # they liked, however large, proves nothing of what a plan does.
@@ -302,9 +300,8 @@ log_figures.ranking(logs)
 # %% [markdown]
 # ## Caveats
 #
-# A load in this model is minutes by zone; sleep, illness and life are not in it. The interval holds what the
-# model is unsure of, not that the model may be wrong. And what feedback can mend has a limit of its own:
-# {glue:text}`banister` The lab shows why.
+# Load is minutes by zone; sleep, illness and life are not in it. And parameters of such models are hard to
+# find. {glue:text}`banister` The lab shows why.
 #
 # **For your own files** there is a command. It reads a folder of device files, keeps to all rules of this
 # chapter, and writes a week as a table, a calendar, and workouts for a watch:
