@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from garmin_fit_sdk import FIT_EPOCH_S, Encoder, Profile
 from icalendar import Calendar
 
 from sportsml_lite.cli import main
@@ -159,6 +160,13 @@ def test_the_device_effect_is_the_devices_and_no_gain(made):
         assert "No training effect is expected for single sessions" in page
 
 
+def test_a_place_that_cannot_be_written_is_one_line(runs, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    done = plan(runs, "--today", TODAY, "--out", tmp_path / "file" / "x")
+    assert done.exit_code == 2 and "name another folder (--out)" in done.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_under_an_injury_the_gentlest_week_comes_first():
     minutes = {"more": 60, "as usual": 40, "less": 20, "none": 0}
     weeks = [Week(n, (PlannedSession(1, "easy", m),) if m else ()) for n, m in minutes.items()]
@@ -278,6 +286,32 @@ def test_rides_of_the_future_are_named(sim, tmp_path):
     folder = write(tmp_path / "future", sim, count=1, start=start)
     said = refused(folder)
     assert "2100-01-01" in said and "wrong clock" in said
+
+
+def of_device(path, serial, start):
+    """A run of 40 minutes that a watch with a serial number wrote, a row a minute."""
+    encoder, number = Encoder(), Profile["mesg_num"]
+    begin = int(pd.Timestamp(start).timestamp()) - FIT_EPOCH_S
+    messages = [
+        ("FILE_ID", {"type": "activity", "manufacturer": "garmin", "serial_number": serial})
+    ]
+    messages += [("RECORD", {"timestamp": begin + 60 * i, "heart_rate": 140}) for i in range(41)]
+    messages.append(("SESSION", {"start_time": begin, "timestamp": begin + 2400, "sport": "running",
+                                 "total_timer_time": 2400.0}))  # fmt: skip
+    for name, fields in messages:
+        encoder.write_mesg({"mesg_num": number[name], **fields})
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(encoder.close())
+
+
+def test_two_devices_are_asked_about_and_the_answer_is_taken(tmp_path):
+    for i in range(6):
+        start = f"2024-02-{18 + 2 * i:02d}T06:00:00Z"
+        of_device(tmp_path / "mine" / f"{i}.fit", 7 if i < 3 else 8, start)
+    said = refused(tmp_path / "mine", "--today", TODAY)
+    assert "may hold files of several people" in said and "--athlete NAME" in said
+    assert "no. 7: 3 of running, highest heart rate 140 bpm" in said
+    assert planned(tmp_path / "mine", tmp_path / "out", "--athlete", "Ana").startswith("Ana,")
 
 
 def test_later_sessions_have_not_happened_on_a_day_that_is_named(runs, tmp_path):

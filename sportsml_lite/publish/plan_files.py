@@ -43,18 +43,28 @@ def write(plan: Plan, folder: Path | str) -> list[Path]:
 
     Raises
     ------
-    UserError if the folder exists already
+    UserError if the folder exists already or cannot be written
     """
     out = refuse_existing(Path(folder))
-    out.parent.mkdir(parents=True, exist_ok=True)
     files = _files(plan)
+    try:
+        _appear(out, files)
+    except OSError as error:
+        raise UserError(
+            f"{out}: cannot be written ({error.strerror}); name another folder (--out)"
+        ) from None
+    return [out / name for name in files]
+
+
+def _appear(out: Path, files: dict[str, bytes]) -> None:
+    """Write into a hidden folder beside the place, which then gets its name."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         draft = Path(scratch) / out.name
         for name, data in files.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_bytes(data)
         os.replace(draft, out)
-    return [out / name for name in files]
 
 
 def _files(plan: Plan) -> dict[str, bytes]:
