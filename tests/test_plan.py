@@ -22,7 +22,7 @@ from sportsml_lite.collect.datasets import own_files
 from sportsml_lite.publish import plan as planning
 from sportsml_lite.publish import plan_files
 from sportsml_lite.recommend import rank, workout
-from sportsml_lite.recommend.week import PlannedSession, Week
+from sportsml_lite.recommend.week import Person, PlannedSession, Week, Wishes
 from sportsml_lite.simulate import simulate
 
 TODAY = "2024-03-04"  # a Monday, the day after the last of the simulated weeks
@@ -178,21 +178,28 @@ def test_under_an_injury_the_gentlest_week_comes_first():
     np.testing.assert_array_equal(gentle.low, found.low[order])
 
 
-def test_a_large_step_is_pointed_out():
+def test_a_large_step_is_refused():
     recent = (60.0, 40.0, 0.0, 0.0, 0.0)
     about = SimpleNamespace(recent_min_week=recent)
 
-    def told(kind, minutes, others=("as usual", "much more")):
-        weeks = Week("x", (PlannedSession(1, kind, minutes),)), *(Week(n, ()) for n in others)
-        return " ".join(planning._step(weeks, about))
+    def told(kind, minutes):
+        return planning._step(Week("x", (PlannedSession(1, kind, minutes),)), about)
 
     assert told("easy", 100) == told("easy", 114) == ""
     assert "120 min after 100 a week, 0 of them hard" in told("easy", 120)
-    assert "the careful choice is 'as usual'." in told("easy", 120)
     assert "20 of them hard (zones 3 to 5) after 0" in told("intervals", 50)
-    assert told("easy", 120, ()).endswith("simulated athletes only.")
     empty = SimpleNamespace(recent_min_week=(0.0,) * 5)
-    assert planning._step((Week("x", (PlannedSession(1, "easy", 20),)),), empty) == ()
+    assert planning._step(Week("x", (PlannedSession(1, "easy", 20),)), empty) == ""
+
+
+def test_no_plan_takes_a_large_step_where_another_week_is_left():
+    nan = float("nan")
+    recent = (130.0, 60.0, 30.0, 12.0, 8.0)
+    about = Person("running", "m", 35, 70, 50, 185, nan, recent, recent, 4.0, 90, nan, nan)
+    found = planning._ranked(about, Wishes())
+    assert all(not planning._step(week, about) for week in found.weeks)
+    reasons = {one.week.name: one.reasons for one in found.refused}
+    assert any("simulated athletes only" in why for why in reasons["more and easier"])
 
 
 # --- what is wished for --------------------------------------------------------------------------

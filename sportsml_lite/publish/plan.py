@@ -30,8 +30,7 @@ from sportsml_lite.recommend.week import BLOCK_WEEKS, Person, Week, Wishes
 from sportsml_lite.studies import own_week
 
 UNLED = "The model knows no injury and chooses nothing here: "
-STEP, STEP_HARD_MIN = 1.15, 10  # a larger step on the last four weeks is pointed out (assumption)
-CAREFUL = (rank.USUAL, "a little more")
+STEP, STEP_HARD_MIN = 1.15, 10  # a larger step on the last four weeks is refused (assumption)
 REASONS_SHOWN = 10  # of files that were left out
 LOOKED_D = 84  # files of so many days before the last session say who wore which device
 CAVEAT = (
@@ -129,8 +128,9 @@ def prepare(folder: Path | str, wishes: Wishes, who: Asked) -> Plan:
     ranking = _ranked(about, wishes)
     if broken := rules.refusals(ranking.weeks[0], about, wishes):
         raise Failed(f"the week that was chosen breaks a rule: {broken[0]}")
-    first = (*rules.advice(about, wishes), *_step(ranking.weeks, about), CAVEAT)
     week = ranking.weeks[0]
+    large = _step(week, about)
+    first = (*rules.advice(about, wishes), *((large,) if large else ()), CAVEAT)
     device = own_week.expected(data, week, monday) if week.sessions else None
     notes = (MODEL, *notes, *_left_out(data.dropped), *([device.told()] if device else ()))
     why = _why(ranking, wishes)
@@ -146,19 +146,17 @@ def _why(ranking: rank.Ranking, wishes: Wishes) -> str:
     return f"{UNLED}{name!r} is the gentlest week that the rules allow."
 
 
-def _step(weeks: tuple[Week, ...], about: Person) -> tuple[str, ...]:
-    """That the week to take is a large step, where it is one; the model would not mind it."""
+def _step(week: Week, about: Person) -> str:
+    """Why a week is too large a step for a model that has seen no real person, or nothing."""
     recent = np.array(about.recent_min_week)
-    more, before = weeks[0].minutes, recent.sum()
-    harder, hard = weeks[0].zone_minutes()[2:].sum(), recent[2:].sum()
+    more, before = week.minutes, recent.sum()
+    harder, hard = week.zone_minutes()[2:].sum(), recent[2:].sum()
     if before == 0 or (more <= STEP * before and harder <= STEP * hard + STEP_HARD_MIN):
-        return ()
-    names = [week.name for week in weeks[1:] if week.name in CAREFUL]
-    careful = f"; the careful choice is {' or '.join(map(repr, names))}" if names else ""
+        return ""
     return (
-        f"This is a large step: {more} min after {before:.0f} a week, {harder:.0f} of them hard "
-        f"(zones 3 to 5) after {hard:.0f}. That it pays is known of simulated athletes only"
-        f"{careful}.",
+        f"It is a large step: {more} min after {before:.0f} a week, {harder:.0f} of them hard "
+        f"(zones 3 to 5) after {hard:.0f}. That such a step pays is known of simulated athletes "
+        "only."
     )
 
 
@@ -174,12 +172,19 @@ def _left_out(dropped: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _ranked(about: Person, wishes: Wishes) -> rank.Ranking:
-    """All candidates, those that keep to the rules in order, the others with the reasons."""
+    """All candidates, those that keep to the rules in order, the others with the reasons.
+
+    Large steps are refused, too: where nothing but simulated athletes speaks for one, no real
+    person should be sent on it. Only where every week is one they stay, and the plan says so.
+    """
     kept, refused = candidates.accepted(about, wishes)
     weeks = [*kept, *(week for week, _ in refused)]
+    steps = {week.name: (why,) for week in kept if (why := _step(week, about))}
+    reasons = {week.name: why for week, why in refused}
+    reasons |= steps if len(steps) < len(kept) else {}
     model, X = effect.simulated_population(), effect.of_person(about, weeks)
     mean, _ = model.predict(X)
-    found = rank.rank(weeks, mean, model.spread(X), {week.name: why for week, why in refused})
+    found = rank.rank(weeks, mean, model.spread(X), reasons)
     return found if wishes.injury == "none" else _gentlest(found)
 
 
