@@ -178,7 +178,7 @@ def takeaway(scores: pd.DataFrame) -> str:
         )
     )
     return (
-        f"Where a coach chose by what the log holds, the plan that looks best is not in {naive} of "
-        f"the clubs, and after adjusting and weighting in {mended_}; where he chose by what it "
+        f"Where a coach chose by what the log holds, the plan that looks best is not in {naive} "
+        f"of the clubs, and after adjusting and weighting in {mended_}; where he chose by what it "
         f"does not hold, after the same in {hidden}; where plans were drawn by lot, in {lot}"
     )
