@@ -119,8 +119,8 @@ record("n_refused", len(refused))
 #
 # ## What a week is expected to bring
 #
-# One week changes little, and its last hard day hides what it changed. So we ask about a *block*: the
-# same kind of week four times, then two days of rest, then a test of VO2max. What will the test say?
+# One week changes little. So we ask about a *block*: the same kind of week four times, two days of rest,
+# then a test of VO2max. What will the test say?
 #
 # **Intuition.** More training helps, up to what one can absorb; then it hurts. So form is a *curve* over
 # load, and each athlete has an own one. Of a new athlete we know only what curves look like in others;
@@ -133,7 +133,7 @@ record("n_refused", len(refused))
 # $$ y = x^\top \beta + \varepsilon, \qquad \beta \sim \mathcal{N}(\mu, \Sigma), $$
 #
 # with an own $\beta$ for each athlete. $\mu$ and $\Sigma$, how athletes are on average and how they
-# differ, come from 400 other simulated athletes {footcite:p}`laird1982`: that is the {term}`prior`. Then
+# differ, come from some hundred others {footcite:p}`laird1982`: that is the {term}`prior`. Then
 # $B$ blocks with features $X$ (a row each) and measured changes $y$ turn it into the
 # {term}`posterior`. With $N$ the covariance of the errors of $y$,
 #
@@ -172,9 +172,8 @@ assert np.allclose(covariance, own.covariance)
 # %% [markdown]
 # ## Rank by the lower bound
 #
-# Twelve candidates, twelve predictions, each with an error. Take the largest. Which errors does the
-# largest prediction tend to have? Large ones, upwards. Let us see it: twelve weeks that are all
-# *equally good*, predicted with an error of one point:
+# Twelve candidates, twelve predictions, each with an error. Which error does the largest one tend to have?
+# A large one, upwards. Here are twelve weeks, all *equally good*, predicted with an error of one point:
 
 # %%
 errors = rng.normal(0, 1, (10_000, 12))
@@ -245,11 +244,15 @@ record("tried", f"{weeks[likely].name} ({100 * chance[likely]:.0f} of 100 draws)
 figures.over_months(tables["simulated"])
 
 # %% tags=["hide-input"]
+shown = ("policy", "gain (%)", "level (%)", "regret a block (%)")
+arms = ("as_usual", "coach", "greedy", "feedback", "oracle")
 score_table(
-    found.rows(
-        tables["simulated"], ("as_usual", "coach", "greedy", "feedback", "oracle")
-    ),
-    caption="Half a year of simulated athletes: means with 95 % intervals, % of VO2max.",
+    [
+        {name: row[name] for name in shown}
+        for row in found.rows(tables["simulated"], arms)
+    ],
+    caption="Simulated athletes after half a year, % of VO2max, 95 % intervals. Gain: at the last test. "
+    "Level: mean of the last 28 mornings. Regret: what the best accepted week would have brought more.",
 )
 
 # %% [markdown]
@@ -260,8 +263,8 @@ score_table(
 #   {glue:text}`coach_simulated`. But it ends with an easy week, just before the test. In the mean of
 #   the last 28 mornings it brings {glue:text}`coach_level_simulated`. Ask which of the two you want.
 # - **What does caution cost?** With a 90 % bound, {glue:text}`caution_simulated`.
-# - **Are the intervals honest?** Those of 90 % held {glue:text}`covered_simulated` % of what weeks brought: on
-#   the way to loads that nobody had tried, the model is surer than it should be where that is less.
+# - **Are the intervals honest?** With feedback, {glue:text}`covered_simulated` % of the true effects lay in
+#   their 90 % intervals.
 #
 # In all plans of all policies, {glue:text}`cap_simulated`: nobody does exactly what is planned.
 #
