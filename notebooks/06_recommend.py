@@ -154,7 +154,7 @@ def update(mean, covariance, X, y, noise):
 
 # %% [markdown]
 # Two neighbouring changes share a test; if it came out too high, one is too large and the next too small.
-# So $N$ has $2\sigma^2$ on its diagonal and $-\sigma^2$ beside it, plus what the features miss. With that,
+# So, with σ the error of a test, $N$ has $2\sigma^2$ on its diagonal and $-\sigma^2$ beside it, plus what the features miss. With that,
 # our lines and the package agree on three invented blocks:
 
 # %%
@@ -189,7 +189,6 @@ record("promised", promised, digits=1)
 # $$ \underline{d} = \hat\mu_d - z\,\hat\sigma_d, \qquad z = 1.64 \;\text{for a 90 % interval} . $$
 #
 # Where no bound is above 0, the honest recommendation is to go on as usual. That is {term}`abstention`.
-# (What is unknown of both weeks cancels in $d$.)
 
 # %%
 everything = [*weeks, *(week for week, _ in refused)]
@@ -203,16 +202,16 @@ ranking = rank.rank(
 )
 print(ranking.sentence)
 
-# %% mystnb={"figure": {"caption": "The three weeks that bring most at least, and the most promising one that is refused. Left: minutes of each day. Right: what a block of such weeks is expected to bring more than going on as usual, with a 90 % interval.", "name": "fig-recommend-weeks"}, "image": {"alt": "Four rows, each a week as bars by day and an expected gain as a dot with an interval; the last is refused, with its reason."}}
+# %% mystnb={"figure": {"caption": "The three weeks that bring most at least, and the most promising one that is refused. Left: minutes of each day, hard ones dark. Right: what a block of such weeks is expected to bring more than going on as usual, with a 90 % interval.", "name": "fig-recommend-weeks"}, "image": {"alt": "Four rows, each a week as bars by day and an expected gain as a dot with an interval; the last is refused, with its reason."}}
 plan_figures.best_weeks(ranking)
 
 # %% [markdown]
-# Each row is a week. How wide the intervals are is the message: of somebody whom we hardly know, four
-# weeks cannot be foretold well.
+# How wide the intervals are is the message: of somebody whom we hardly know, four weeks cannot be foretold
+# well.
 #
 # ## Let the athlete's tests speak
 #
-# After each block comes a test, and the posterior of one block is the prior of the next. Now choosing is
+# After each block comes a test, and the posterior is computed anew from all blocks so far. Now choosing is
 # also *asking*: a week that is never tried stays unknown. **{term}`Thompson sampling`**
 # {footcite:p}`thompson1933` draws a $\beta$ from what is believed, and takes the week that is best for *it*.
 # Weeks are tried as often as they may be the best, so the better one knows, the less one tries. (With a
@@ -260,8 +259,7 @@ score_table(
 # - **Does feedback help?** It brings {glue:text}`feedback_simulated`. Drawing, as Thompson does, brings
 #   {glue:text}`thompson_simulated`.
 # - **Does it beat a coach's rule**, three weeks of building and one easy? The rule brings
-#   {glue:text}`coach_simulated`. But it ends with an easy week, just before the test. In the mean of
-#   the last 28 mornings it brings {glue:text}`coach_level_simulated`. Ask which of the two you want.
+#   {glue:text}`coach_simulated`. Its easy week comes just before the test.
 # - **What does caution cost?** With a 90 % bound, {glue:text}`caution_simulated`.
 # - **Are the intervals honest?** With feedback, {glue:text}`covered_simulated` % of the true effects lay in
 #   their 90 % intervals.
@@ -269,8 +267,9 @@ score_table(
 # In all plans of all policies, {glue:text}`cap_simulated`: nobody does exactly what is planned.
 #
 # This model learned in the world in which it advises. In a second world, with another law of what training
-# does, half a year with a model of the wrong world brings: {glue:text}`borrowed_simulated_b`. A model of
-# simulated athletes stands to a real one as these two worlds stand to each other, at best.
+# does, half a year with a model of the wrong world brings: {glue:text}`borrowed_simulated_b`. (The other way
+# round: {glue:text}`borrowed_simulated`; what a wrong model does is not known beforehand.) A model of simulated
+# athletes stands to a real one as these two worlds do, at best.
 #
 # ## Why an old diary misleads
 #
@@ -280,25 +279,25 @@ score_table(
 #
 # If we know with which probability $p$ each plan was chosen, we can mend it. A plan that was chosen
 # against the odds stands for many who were given another: weigh it by $1/p$. The
-# value of a new policy $\pi$ is then estimated from the old log by
+# value of a new policy $\pi$ is then estimated from $n$ decisions ($x_i$ was known, $a_i$ chosen, $r_i$ gained) by
 #
-# $$ V_\text{IPS} = \frac1N \sum_{i=1}^{N} \frac{\pi(a_i \mid x_i)}{p(a_i \mid x_i)}\, r_i , $$
+# $$ V_\text{IPS} = \frac1n \sum_{i=1}^{n} \frac{\pi(a_i \mid x_i)}{p(a_i \mid x_i)}\, r_i , $$
 #
 # the *inverse propensity* estimate {footcite:p}`horvitz1952`. It needs no model, but where $p$ is
 # small it is noisy. The *doubly robust* estimate {footcite:p}`dudik2011` adds a model of the reward and is
 # right if either of the two is. In the simulator the truth is known:
 
-# %% mystnb={"figure": {"caption": "What four plans seem to bring in a coach's log (mean of those who did them), what is estimated after weighting and adjusting, and the truth (dashed); one panel for each way in which plans were given. Simulated clubs, bands: intervals over them.", "name": "fig-recommend-logs"}, "image": {"alt": "Four panels of curves over the load of a plan. Drawn by lot, all agree; chosen by what the log holds, only the mended curve follows the truth; chosen by a hidden trait, neither does."}}
+# %% mystnb={"figure": {"caption": "What four plans seem to bring in a coach's log (naive: mean of those who did them), after weighting and adjusting (mended: doubly robust), and the truth (dashed); one panel for each way in which plans were given. Simulated clubs, bands: intervals over them.", "name": "fig-recommend-logs"}, "image": {"alt": "Four panels of curves over the load of a plan. Drawn by lot, all agree; chosen by what the log holds, only the mended curve follows the truth; chosen by a hidden trait, neither does."}}
 log_figures.ranking(logs)
 
 # %% [markdown]
 # Where the coach chose by what the log holds, the plan that looks best was not the best in
 # {glue:text}`wrong_naive_seen` % of {glue:text}`clubs` simulated clubs; the doubly robust estimate takes
-# away {glue:text}`mended_seen`. Where the coach chose by a trait that nobody wrote down, it takes away
-# {glue:text}`mended_unseen`. No weight mends what is not in the log; drawing plans by lot would.
+# away {glue:text}`mended_seen` (mean over clubs). Where the coach chose by a trait that nobody wrote down, it takes away
+# {glue:text}`mended_unseen`. No weight *estimated from a log* mends what is not in it. Chances written down
+# when the plan was chosen do, and so does drawing by lot.
 #
-# So a recommender should **log its propensities** from the first day; and a table of people who trained as
-# they liked, however large, proves nothing of what a plan does.
+# So a recommender should **log its propensities** from the first day.
 
 # %% [markdown]
 # ## Caveats
@@ -318,8 +317,8 @@ log_figures.ranking(logs)
 # ## Summary
 #
 # - Rules first. They can be read, and no prediction overrules them.
-# - One conjugate model is prior, posterior, lower bound and the draws of a Thompson sampler.
-# - The largest prediction is too large. Rank by what a week brings at least, and abstain.
+# - One model is prior, posterior, lower bound and the draws of a Thompson sampler.
+# - The largest of several raw predictions is too large. Shrink, rank by what a week brings at least, abstain.
 # - A diary of people who chose for themselves cannot rank plans. Draw lots, and log the chances.
 #
 # ## Exercises
@@ -337,7 +336,7 @@ log_figures.ranking(logs)
 
 # %% tags=["solution"]
 two = np.random.default_rng(1).normal(size=(1_000_000, 2)).max(axis=1).mean()
-record("exercise_1", two, digits=2)
+record("exercise_1", two, digits=1)
 
 # %% [markdown]
 # ### Exercise 2

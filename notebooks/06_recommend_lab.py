@@ -79,13 +79,13 @@ record(
 # as often as it may be the best. **Oracle:** knows what each block truly brings by the next test. The
 # model is fitted on other athletes, whose training was drawn by lot; in the last rows it comes from
 # the other world, with another law of what training does. Tested: {glue:text}`advice_tested`.
-# Beyond the cap, in {glue:text}`cap`.
+# Sessions beyond the cap: {glue:text}`cap`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "True change of VO2max since the first test. Band: 95 % interval of the policy with feedback.", "name": "fig-recommend-lab-months"}, "image": {"alt": "For each world lines over six blocks, one a policy."}}
 small_multiples(advice.tables, figures.over_months, height_in=3.6)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "What half a year brought, every policy, with 95 % intervals over athletes and models.", "name": "fig-recommend-lab-gains"}, "image": {"alt": "For each world a row a policy, a dot with an interval."}}
-small_multiples(advice.tables, figures.gains, height_in=4.2)
+small_multiples(advice.tables, figures.gains, height_in=5.8)
 
 # %% tags=["hide-input"]
 score_table(
@@ -110,7 +110,9 @@ score_table(
 
 # %% [markdown]
 # **The optimiser's curse.** The largest of several predictions promises too much, and the more there are the
-# more. Half of the candidates here are well known, the others badly.
+# more. Half of the candidates here are well known, the others badly. The lower bound is careful and still
+# promises too much; a prediction that is shrunk towards 0, as Bayes' rule does it, does not. The model
+# above is shrunk already.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "What the chosen candidate promises more than it brings, by how it is chosen.", "name": "fig-recommend-lab-curse"}, "image": {"alt": "Curves over the number of candidates: by prediction rising, by lower bound near zero."}}
 figures.disappointment()
@@ -160,7 +162,8 @@ small_multiples(fits.tables, trace_figures.found, height_in=3.4)
 #
 # {glue:text}`weeks_off` weeks without training. The cap is that of the last 30 days, so the first week
 # is short whoever comes back. After an injury the rules are stricter (all of it assumed, none of it
-# medical advice): a lower cap, zones 1 and 2 only, another day of rest, a week at most a quarter longer.
+# medical advice): a lower cap, zones 1 and 2 only, another day of rest, and, beyond a small start, a week at
+# most a quarter longer.
 
 # %% tags=["hide-input"]
 record("weeks_off", weeks_off)

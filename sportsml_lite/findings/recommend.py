@@ -34,6 +34,14 @@ def against(scores: pd.DataFrame, arm: str, rival: str, name: str, metric: str =
     return AGAINST[found.verdict].format(name, f"{found.gain.estimate:+.1f} % of VO2max")
 
 
+def twice(scores: pd.DataFrame, arm: str, rival: str, name: str) -> str:
+    """The same at the last test, and in the level of the last month."""
+    return (
+        f"{against(scores, arm, rival, name)} at the last test, and in the level "
+        f"{against(scores, arm, rival, name, 'level_pct')}"
+    )
+
+
 def told(interval: Interval) -> str:
     """An estimate with its interval, in %, as a sentence has it."""
     return f"{interval.estimate:+.1f} % [{interval.low:+.1f}, {interval.high:+.1f}]"
@@ -95,13 +103,10 @@ def _world(scores):
     return {
         "usual": told(mean(scores, "as_usual", "gain_pct")),
         "greedy": against(scores, "greedy", "as_usual", "going on as usual"),
-        "coach": against(scores, "coach", "feedback", "the best for the athlete"),
-        "coach_level": against(
-            scores, "coach", "feedback", "the best for the athlete", "level_pct"
-        ),
+        "coach": twice(scores, "coach", "feedback", "the best for the athlete"),
         "random": against(scores, "random_safe", "as_usual", "going on as usual"),
         "feedback": against(scores, "feedback", "greedy", "the best week for the population"),
-        "thompson": against(scores, "thompson", "feedback", "always the best for the athlete"),
+        "thompson": twice(scores, "thompson", "feedback", "always the best for the athlete"),
         "caution": caution(scores),
         "covered": f"{100 * mean(scores, 'feedback', 'covered').estimate:.0f}",
         "cap": beyond(scores),
@@ -115,18 +120,20 @@ def takeaway(scores: pd.DataFrame) -> str:
     return (
         "In simulated athletes, half a year of the weeks that suit the population brings "
         f"{against(scores, 'greedy', 'as_usual', 'going on as usual')}; learning from the "
-        f"athlete's own tests brings {against(scores, 'feedback', 'greedy', 'that')}; ranking by "
-        "what is nearly sure brings "
-        f"{against(scores, 'lower_bound', 'as_usual', 'going on as usual')}."
+        f"athlete's own tests brings {against(scores, 'feedback', 'greedy', 'that')}; a coach's "
+        f"rule brings {against(scores, 'coach', 'feedback', 'this')} at the last test, and "
+        f"{against(scores, 'coach', 'feedback', 'this', 'level_pct')} in the mean of the last "
+        "month."
     )
 
 
 def caution(scores: pd.DataFrame) -> str:
-    """How often the lower bound goes on as usual, and what it brings."""
+    """How often the lower bound goes on as usual, what it brings, and what it costs."""
     usual = 100 * mean(scores, "lower_bound", "usual").estimate
     return (
-        f"in {usual:.0f} % of blocks no week is surely better, and in all it brings "
-        f"{against(scores, 'lower_bound', 'as_usual', 'going on as usual')}"
+        f"in {usual:.0f} % of blocks no week is surely better; overall it brings "
+        f"{against(scores, 'lower_bound', 'as_usual', 'going on as usual')} and "
+        f"{against(scores, 'lower_bound', 'feedback', 'the best for the athlete')}"
     )
 
 

@@ -225,8 +225,7 @@ def said(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             "ridge": against(scores, "tpe_pruned", "ridge"),
             "promise": promise_words(scores),
             "rank": f"{agreement(scores):.2f}",
-            "first": share.idxmax(),
-            "first_share": f"{share.max():.0f}",
+            "first": f"{share.idxmax()} comes first; it explains {share.max():.0f} % alone",
             "more": more_words(scores),
         }
         found |= {f"{key}_{name}": text for key, text in ends.items()}
@@ -236,7 +235,7 @@ def said(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 def against(scores: pd.DataFrame, arm: str, rival: str) -> str:
     """What the protocol lets us say of an arm against another, with the gain in RMSE."""
     c = evaluate.compare(scores, arm, rival, "rmse", target_of(scores))
-    return f"{SAYS[c.verdict]} {RIVALS[rival]} ({c.gain:+.2f} {UNITS[target_of(scores)]})"
+    return f"{SAYS[c.verdict]} {RIVALS[rival]} ({c.gain:+.3f} {UNITS[target_of(scores)]})"
 
 
 def promise_words(scores: pd.DataFrame, arm: str = "everything") -> str:
@@ -250,20 +249,23 @@ def promise_words(scores: pd.DataFrame, arm: str = "everything") -> str:
 
 def more_words(scores: pd.DataFrame, first: str = "tpe", pruned: str = "tpe_pruned") -> str:
     """How many trials pruning makes of the same budget."""
-    return f"{tried(scores, pruned):.0f} trials in place of {tried(scores, first):.0f}"
+    return f"{tried(scores, pruned):.0f} trials under the same budget, in place of " + (
+        f"{tried(scores, first):.0f}"
+    )
 
 
 def takeaway(tables: Mapping[str, pd.DataFrame]) -> str:
-    """One sentence: was the search worth it, on whom, and does the network then beat ridge."""
+    """One sentence: was the search worth it, on whom, and does it then beat what is simpler."""
     who = {"pmdata": "real people", "simulated": "simulated runners",
            "simulated_b": "runners of another simulated world"}  # fmt: skip
     told = []
     for name, scores in tables.items():
-        default, ridge = (
+        default, ridge, mean = (
             SAYS[evaluate.compare(scores, "tpe_pruned", a, "rmse", target_of(scores)).verdict]
-            for a in ("default", "ridge")
+            for a in ("default", "ridge", "mean")
         )
         told.append(
-            f"on {who.get(name, name)} a tuned network {default} the untuned one, and {ridge} ridge"
+            f"on {who.get(name, name)} a tuned network {default} the untuned one, {ridge} ridge, "
+            f"and {mean} the mean predictor"
         )
     return "; ".join(told)
