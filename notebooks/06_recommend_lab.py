@@ -66,6 +66,7 @@ for name, part in (("advice", advice), ("logs", logs), ("fits", fits)):
     record(f"{name}_asked", part.asked)
     record(f"{name}_stand", sum(part.survives.values()))
     record(f"{name}_tested", part.tested or "nobody in this run")
+record("weeks_off", weeks_off)
 record(
     "cap", "; ".join(f"{d}: {advised.beyond(t)}" for d, t in advice.tables.items())
 )
@@ -166,7 +167,6 @@ small_multiples(fits.tables, trace_figures.found, height_in=3.4)
 # most a quarter longer.
 
 # %% tags=["hide-input"]
-record("weeks_off", weeks_off)
 person = people[0]
 ways = {
     words: [
@@ -204,12 +204,14 @@ together = squad.plan(
     {f"athlete {i}": (people[i], Wishes()) for i in range(4)},
     lambda person, week: float((effect.of_person(person, [week]) @ model.mean)[0]),
 )
-record("shared", str(together.by_sum))
 score_table(
     together.table().to_dict("records"),
     caption="Expected change of VO2max in four weeks (%): the best week alone, the shared days that are best in "
     "sum, and those that are best for whom they suit least.",
 )
+
+# %% tags=["check"]
+record("shared", str(together.by_sum))
 
 # %% [markdown]
 # Best in sum: {glue:text}`shared`. What sharing costs stands in the last columns; it is what the model
