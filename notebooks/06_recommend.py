@@ -36,6 +36,8 @@
 # ```
 
 # %% tags=["imports"]
+from textwrap import fill
+
 import numpy as np
 
 from sportsml_lite.findings import banister
@@ -106,7 +108,7 @@ record("banister", f"{banister.takeaway(traces)}.")
 # %%
 weeks, refused = allowed(person, wishes)
 for week, reasons in refused[:3]:
-    print(f"{week.name}: {reasons[0]}")
+    print(fill(f"{week.name}: {reasons[0]}", 80))
 
 # %% tags=["check"]
 record("athlete", athlete)
@@ -200,7 +202,7 @@ ranking = rank.rank(
     model.spread(X),
     {week.name: reasons for week, reasons in refused},
 )
-print(ranking.sentence)
+print(fill(ranking.sentence, 80))
 
 # %% mystnb={"figure": {"caption": "The three weeks that bring most at least, and the most promising one that is refused. Left: minutes of each day, hard ones dark. Right: what a block of such weeks is expected to bring more than going on as usual, with a 90 % interval.", "name": "fig-recommend-weeks"}, "image": {"alt": "Four rows, each a week as bars by day and an expected gain as a dot with an interval; the last is refused, with its reason."}}
 plan_figures.best_weeks(ranking)
