@@ -238,7 +238,7 @@ record("live_default", default, digits=3)
 # Do not believe that number. Suppose that $n$ configurations were equally good, and that few validation
 # athletes make each error too high or too low by chance, with standard deviation $\sigma$. Whoever
 # takes the smallest will see it lie at most about $\sigma \sqrt{2 \ln n}$ below the truth. The more one tries, the
-# luckier the winner: the {term}`winner's curse`. It is overfitting, of the validation athletes, by the search
+# luckier the winner: the *winner's curse*. It is overfitting, of the validation athletes, by the search
 # {footcite:p}`cawley2010`.
 
 # %% mystnb={"figure": {"caption": "Gain over the default of the best of so many configurations, drawn in random order: what validation athletes promised (grey), and what test athletes got (blue, with 95 % interval). Grey band: too small to name.", "name": "fig-tune-promise"}, "image": {"alt": "Two panels, real people and simulated runners. The promised gain rises with the number of trials; the gain that was kept lies below it."}}

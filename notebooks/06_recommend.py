@@ -186,7 +186,7 @@ record("promised", promised, digits=1)
 
 # %% [markdown]
 # The chosen week promises {glue:text}`promised` points more than it can keep: the
-# **{term}`optimiser's curse`** {footcite:p}`smith2006`. So ask what a week brings *at least*. With $d$ the difference to going on as usual,
+# **optimiser's curse** {footcite:p}`smith2006`. So ask what a week brings *at least*. With $d$ the difference to going on as usual,
 #
 # $$ \underline{d} = \hat\mu_d - z\,\hat\sigma_d, \qquad z = 1.64 \;\text{for a 90 % interval} . $$
 #

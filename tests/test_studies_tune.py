@@ -185,7 +185,7 @@ def test_sentences_and_rows_follow_the_table(scored):
     assert "simulated runners" in told["takeaway"]
     c = evaluate.compare(scored, "tpe", "random", "rmse", "effect")
     assert told["methods_simulated"].startswith(findings.SAYS[c.verdict])
-    assert f"{c.gain:+.2f}" in told["methods_simulated"]
+    assert f"{c.gain:+.3f}" in told["methods_simulated"]
     rows = findings.results(scored)
     assert [row[""] for row in rows] == [study.TITLES[arm] for arm in findings.ROWS]
     assert rows[-1]["trials"] == "6"

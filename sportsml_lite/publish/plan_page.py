@@ -101,7 +101,6 @@ def page(plan: Plan, workouts: Sequence[str]) -> str:
     plan : what is planned
     workouts : names of the workout files beside the page
     """
-    style.use()
     return _template().render(
         plan=plan,
         title=f"A week for {plan.name}",
@@ -114,7 +113,7 @@ def page(plan: Plan, workouts: Sequence[str]) -> str:
         refused=refused(plan),
         rests=[f"You: {person.told(plan.about)}.", *plan.notes],
         alt=figures.spoken(plan.ranking),
-        picture=_svg(figures.best_weeks(plan.ranking, against(plan))),
+        picture=_picture(plan),
         calendar=CALENDAR,
         workouts=workouts,
     )
@@ -131,6 +130,15 @@ def _template():
 
 def _day(day) -> str:
     return f"{day:%A} {day.day} {day:%B %Y}"
+
+
+def _picture(plan: Plan) -> str:
+    """The figure in the book's dress; a caller's own settings of matplotlib stay what they were."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        style.use()
+        return _svg(figures.best_weeks(plan.ranking, against(plan)))
 
 
 def _svg(fig) -> str:
