@@ -19,6 +19,7 @@ from sportsml_lite.publish.record import record, recorded
 __all__ = ["Failed", "dependencies", "execute", "key", "record", "recorded", "run"]
 
 RUN_DIR = "SPORTSML_RUN_DIR"  # where a running lab leaves its table of scores
+START_S = 300  # s that a kernel may take to start, on a computer that is busy with other runs
 
 # --- what a run depends on -----------------------------------------------------------------------
 
@@ -89,6 +90,7 @@ def execute(chapter: Chapter, values: dict[str, object], output: Path, progress:
             output,
             parameters=values,
             progress_bar=progress,
+            start_timeout=START_S,
             cwd=str(Path.cwd()),
             extra_arguments=["--log-level=CRITICAL"],  # the kernel's own notices help no reader
         )
