@@ -107,6 +107,7 @@ transfer baselines
 teachers
 soft
 tune recommend ensemble
+deploy
 studies
 findings
 plots
