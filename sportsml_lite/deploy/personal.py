@@ -61,7 +61,7 @@ def personal_head(
     n_classes, width = prior.means.shape
     if features.shape != (len(y), width):
         raise UserError(f"features {features.shape}: give ({len(y)}, {width}), a row a window")
-    if len(y) and not (0 <= np.min(y) and np.max(y) < n_classes):
+    if len(y) and not (np.min(y) >= 0 and np.max(y) < n_classes):
         raise UserError(f"classes {sorted(set(np.asarray(y).tolist()))}: give 0 to {n_classes - 1}")
     n = np.bincount(y, minlength=n_classes)[:, None]
     total = np.zeros((n_classes, width))
