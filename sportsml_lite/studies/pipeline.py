@@ -19,6 +19,7 @@ import torch
 
 from sportsml_lite.baselines.personal import fit_score_means, ridge_says
 from sportsml_lite.baselines.windows import fit_symmetric_scores, fit_window_baseline
+from sportsml_lite.deploy.kept import parts_of
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import Comparison, compare
 from sportsml_lite.losses import Hard, Soft
@@ -330,7 +331,9 @@ class Room:
 def keep(options: Options, scores: pd.DataFrame, folder: str) -> Card:
     """Write the distilled student of the first job, and its card, into a folder.
 
-    With ``test_dir`` that is the one of all athletes but those who validate and test.
+    With ``test_dir`` that is the one of all athletes but those who validate and test. Beside it lie
+    the others' class means, windows by which it is calibrated, and the head of each test athlete
+    who can give k windows a class.
 
     Parameters
     ----------
@@ -369,7 +372,9 @@ def keep(options: Options, scores: pd.DataFrame, folder: str) -> Card:
         seed=job.seed,
         scores={f"macro_f1, {TITLES[a]}": float(means[a]) for a in KEPT if a in means},
     )
-    keep_student(student, card, folder)
+    shots = None if room.measured is not None else room.shots
+    parts = parts_of(student, room.fold, room.labelled, shots, room.k, KAPPA)
+    keep_student(student, card, folder, parts)
     return card
 
 
