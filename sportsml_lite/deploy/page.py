@@ -26,6 +26,10 @@ from sportsml_lite.training.keep import Card
 
 SOURCES = Path(__file__).with_name("page")
 SCRIPTS = ("student.js", "read_file.js", "athlete.js", "draw.js", "wrist.js")  # each uses what stands before it
+MEANING = (
+    "VT1 and VT2 are the ventilatory thresholds. Below VT1 talking is easy; between the two it becomes "
+    "hard; above VT2 exercise soon has to end."
+)
 NAMES = dict(zip(DOMAINS, ("below VT1", "between", "above VT2"), strict=True))
 
 
@@ -101,6 +105,7 @@ def _student(network: Network, card: Card) -> dict:
         "channels": card.channels,
         "classes": card.classes,
         "names": [NAMES.get(name, name.replace("_", " ")) for name in card.classes],
+        "meaning": MEANING if set(card.classes) <= set(DOMAINS) else "",
         "rate_hz": card.rate_hz,
         "samples": network.samples,
         "stride": network.stride,

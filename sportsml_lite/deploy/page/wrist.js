@@ -297,6 +297,7 @@ async function begin() {
   });
   $("length").textContent = `${student.samples / student.rate_hz} s`;
   $("real").textContent = simulated ? "All athletes here are simulated." : "";
+  $("meaning").textContent = student.meaning;
   $("k").max = $("k").value = told.k;
   const step_s = student.stride / student.rate_hz;
   $("cost").textContent = `Every ${step_s < 1 ? step_s.toFixed(1) : step_s} s a step of about ` +
