@@ -25,10 +25,16 @@ from sportsml_lite.simulate import GENERATORS
 from sportsml_lite.training.keep import Card
 
 SOURCES = Path(__file__).with_name("page")
-SCRIPTS = ("student.js", "read_file.js", "athlete.js", "draw.js", "wrist.js")  # each uses what stands before it
+SCRIPTS = (
+    "student.js",
+    "read_file.js",
+    "athlete.js",
+    "draw.js",
+    "wrist.js",
+)  # each uses what stands before it
 MEANING = (
-    "VT1 and VT2 are the ventilatory thresholds. Below VT1 talking is easy; between the two it becomes "
-    "hard; above VT2 exercise soon has to end."
+    "VT1 and VT2 are the ventilatory thresholds. Below VT1 talking is easy; between the two it "
+    "becomes hard; above VT2 exercise soon has to end."
 )
 NAMES = dict(zip(DOMAINS, ("below VT1", "between", "above VT2"), strict=True))
 

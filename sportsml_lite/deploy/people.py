@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import torch
 
 from sportsml_lite.deploy.network import Network, describe
 from sportsml_lite.deploy.personal import NEVER, Prior, personal_head, prior_of
