@@ -71,6 +71,11 @@ def of_code(text: str, label: str = "notebook") -> Reached:
     return Reached({**found.code, label: _hash(ast.dump(tree))}, libraries)
 
 
+def forget() -> None:
+    """Read the sources anew the next time: for a process that outlives an edit of the package."""
+    _scope.cache_clear()
+
+
 # --- following -----------------------------------------------------------------------------------
 
 
