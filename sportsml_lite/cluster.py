@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import pickle
+import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -74,6 +75,7 @@ def connect(scheduler: str = "", workers: int = 1) -> Iterator[Client]:
                     memory_limit=0,  # kernels are processes of their own, which it would not see
                     dashboard_address=None,
                     silence_logs=logging.CRITICAL,
+                    preload=[__name__],  # see dask_setup
                 )
             )
         try:
@@ -87,6 +89,11 @@ def connect(scheduler: str = "", workers: int = 1) -> Iterator[Client]:
         stack.enter_context(client)
         stack.enter_context(client.as_current())  # a reader's own client stays the default one
         yield client
+
+
+def dask_setup(worker) -> None:
+    """A worker that starts here leaves Ctrl-C to the process that started it, which ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @dataclass
