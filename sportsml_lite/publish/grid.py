@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sportsml_lite.errors import UserError
-from sportsml_lite.publish.chapters import Chapter, Parameter, check
+from sportsml_lite.publish.chapters import Chapter, Parameter, check, value_of
 
 MOST = 100_000  # runs of a grid: more is a slip of the pen
 
@@ -119,12 +119,13 @@ def _checked(chapter: Chapter, varied: dict[str, list[str]], fixed: dict[str, st
             f"a sweep needs a parameter that varies, such as -g seed=0:5 (sportsml params "
             f"{chapter.name} lists them)"
         )
-    values = {}
+    values, known = {}, chapter.parameters()
     for name, texts in varied.items():
         if not texts:
             raise UserError(f"parameter {name!r}: no value to try; give one or more")
-        found = [check(chapter, {name: text})[name] for text in texts]
-        values[name] = tuple(v for i, v in enumerate(found) if v not in found[:i])
+        check(chapter, {name: texts[0]})  # whether there is such a name, too
+        found = [value_of(known[name], text) for text in texts]
+        values[name] = tuple({as_text(value): value for value in found}.values())
     grid = Grid(values, check(chapter, fixed))
     if len(grid) > MOST:
         raise UserError(f"a grid of {len(grid):,} runs; {MOST:,} are the most, give fewer values")
