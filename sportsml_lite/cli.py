@@ -285,14 +285,15 @@ def accept(run_folder):
 @click.argument("study", required=False)
 @click.argument("dataset", required=False)
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one a core.")
-def redo(study, dataset, workers):
+@click.option("--scheduler", default="", metavar="tcp://HOST:PORT", help="Of a Dask cluster.")
+def redo(study, dataset, workers, scheduler):
     """Compute the tables anew from raw data and accept them: all, or those of STUDY [DATASET].
 
     Says beforehand how long it takes. After a stop the same command goes on where it was.
     """
     from sportsml_lite.publish import results
 
-    results.redo(study, dataset, workers, click.echo)
+    results.redo(study, dataset, workers, click.echo, scheduler)
 
 
 @results_group.command()

@@ -79,8 +79,11 @@ def execute(chapter, values, output, progress):
 '''
 
 
-def make(home: Path, limit: int = 7, real: bool = False) -> Path:
-    """A project in ``home``; ``limit`` is a constant of the package that the chapter reaches."""
+def make(home: Path, limit: int | None = 7, real: bool = False) -> Path:
+    """A project in ``home``; ``limit`` is a constant of the package that the chapter reaches.
+
+    Without a limit the package is whole, and the chapter cannot run.
+    """
     book, package = home / "notebooks", home / "sportsml_lite"
     (package / "publish").mkdir(parents=True)
     book.mkdir()
@@ -88,11 +91,12 @@ def make(home: Path, limit: int = 7, real: bool = False) -> Path:
     (book / "03_try.py").write_text(CHAPTER)
     (book / "04_bare.py").write_text(NO_PARAMETERS)
     for path in PACKAGE.iterdir():
-        if path.name not in ("publish", "losses.py", "__pycache__"):
+        if path.name not in ("publish", "losses.py" if limit else "", "__pycache__"):
             (package / path.name).symlink_to(path)
     for path in (PACKAGE / "publish").glob("*.py"):
         (package / "publish" / path.name).symlink_to(path)
-    (package / "losses.py").write_text(LOSSES.format(limit=limit))
+    if limit:
+        (package / "losses.py").write_text(LOSSES.format(limit=limit))
     if not real:
         runs = package / "publish" / "runs.py"
         text = runs.read_text()

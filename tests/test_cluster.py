@@ -5,6 +5,7 @@ import socket
 import time
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import small_project
 
@@ -294,3 +295,23 @@ def test_a_scheduler_that_dies_is_said_and_the_same_command_goes_on(tmp_path):
     assert time.monotonic() - begun < 150
     done = small_project.sportsml(here, *words, "--workers", 1)
     assert done.returncode == 0 and "6 runs, 2 done" in done.stdout
+
+
+@pytest.mark.cluster
+def test_a_study_on_a_cluster_gives_the_accepted_table(tmp_path, root):
+    here, one = (small_project.make(tmp_path / name, limit=None) for name in ("here", "one"))
+    with small_project.scheduler(here) as address:
+        worker = small_project.worker(one, address)
+        try:
+            words = ("results", "redo", "outcome", "simulated", "--scheduler", address)
+            done = small_project.sportsml(here, *words)
+        finally:
+            worker.kill()
+            worker.wait()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "accepted: outcome-simulated.parquet" in done.stdout
+    name = "results/outcome-simulated.parquet"
+    found, accepted = (pd.read_parquet(folder / name) for folder in (here, root))
+    pd.testing.assert_frame_equal(found, accepted, rtol=1e-3, atol=1e-6)
+    assert list((here / "_build" / "studies" / "outcome").glob("*.parquet"))
+    assert not (one / "_build" / "studies").exists()

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from sportsml_lite import cluster
+from sportsml_lite import cluster, fingerprint
 from sportsml_lite.cluster import Refused
 from sportsml_lite.errors import Failed, UserError
+from sportsml_lite.fingerprint import state
 from sportsml_lite.paths import PACKAGE, project_root
 from sportsml_lite.publish import runs
 from sportsml_lite.publish.chapters import Chapter, find
 
-State = tuple[tuple[str, int, int], ...]  # path, time of change in ns, bytes
 _ONE = threading.Lock()  # a running chapter is told its folder by the process's environment
 
 
@@ -120,30 +120,23 @@ def store(folder: Path, outcome: Outcome) -> None:
 def inputs(chapter: Chapter, values: dict[str, object]) -> dict[str, str]:
     """As :func:`~sportsml_lite.publish.runs.dependencies`, of the files as they are now."""
     files = [*PACKAGE.rglob("*.py"), *(project_root() / "results").glob("*.parquet")]
-    fixed = _of_chapter(chapter.name, _state([chapter.source, *files]))
+    fixed = _of_chapter(chapter.name, state([chapter.source, *files]))
     return fixed | runs.of_settings(runs.defaults(chapter) | values, _hash_of)
 
 
-def _state(files: Iterable[Path]) -> State:
-    found = ((str(path), path.stat()) for path in sorted(files))
-    return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
-
-
 @lru_cache(maxsize=8)
-def _of_chapter(name: str, state: State) -> dict[str, str]:
-    from sportsml_lite import fingerprint
-
+def _of_chapter(name: str, known: tuple) -> dict[str, str]:
     fingerprint.forget()
     return runs.of_chapter(find(name))
 
 
 def _hash_of(path: Path) -> str:
     files = path.rglob("*") if path.is_dir() else [path]
-    return _of_data(path, _state(file for file in files if file.is_file()))
+    return _of_data(path, state(file for file in files if file.is_file()))
 
 
 @lru_cache(maxsize=32)
-def _of_data(path: Path, state: State) -> str:
+def _of_data(path: Path, known: tuple) -> str:
     from sportsml_lite.collect import fetch
 
     return fetch.fingerprint(path)
