@@ -9,6 +9,9 @@ from sportsml_lite.collect import fetch
 from sportsml_lite.errors import UserError
 
 ROOT = Path(__file__).parent
+# A file goes to one worker as a whole: one that takes minutes and starts late would leave the other
+# worker without work. These take longest, the longest first.
+LONGEST = ("test_book", "test_cli", "10_pipeline_lab", "test_notebooks", "test_own", "test_plan")
 # Two workers share two cores; a second thread in each only gets in the way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -53,7 +56,9 @@ def pytest_sessionstart(session):
 
 
 def pytest_collection_modifyitems(items):
-    """Offline and without the real examples, the numbers of chapter 1 cannot be compared."""
+    """The longest files first; offline, the numbers of chapter 1 cannot be compared."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
     if fetch.locate("device_files") is None:
         skip = pytest.mark.skip(reason="the device examples could not be fetched")
         for item in items:
