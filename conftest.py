@@ -1,6 +1,7 @@
 """What every test may use, and the one rule about data: in CI nothing that needs it skips."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,25 @@ def data_folder():
 
 
 @pytest.fixture(scope="session")
+def simulated_task():
+    """``simulated_task(n_athletes, sessions_each)``: windows of simulated runners, for all files.
+
+    Simulating takes seconds; several files need the same, and none may change it.
+    """
+    from sportsml_lite.prepare.tasks import load_task
+
+    return cache(lambda n, each: load_task("simulated", n_athletes=n, sessions_each=each))
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""
     return ROOT
+
+
+def pytest_configure(config):
+    """Files are handed out in our order, not by how many tests they hold."""
+    config.option.loadscopereorder = False
 
 
 def pytest_sessionstart(session):

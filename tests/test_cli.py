@@ -130,13 +130,13 @@ def test_doctor_finds_this_environment_usable():
 
 
 def test_an_accepted_table_is_shown_and_comes_out_again():
-    """CI redoes one fold of one simulated table with its cheap arms."""
+    """One fold of one simulated table, the quickest to redo, with its cheap arms."""
     done = here("results", "show", "effect", "simulated")
     assert done.exit_code == 0, done.stderr
     assert "redo it: sportsml results redo effect simulated" in done.stdout
-    done = sportsml("results", "verify", "effect", "simulated")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "effect simulated: holds" in done.stdout
+    done = here("results", "verify", "recommend", "simulated")
+    assert done.exit_code == 0, done.output
+    assert "recommend simulated: holds" in done.stdout
 
 
 @pytest.mark.parametrize(
