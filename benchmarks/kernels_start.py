@@ -3,7 +3,7 @@
     python benchmarks/kernels_start.py [RUNS]
 
 Both execute the same small notebook, which imports what a chapter imports, one run after the other.
-A started kernel imports the libraries in the notebook's first cell, so that cell counts as overhead.
+A started kernel imports the libraries in the first cell, so that cell counts as overhead.
 """
 
 from __future__ import annotations
