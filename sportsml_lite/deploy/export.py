@@ -41,7 +41,7 @@ def model_card(kept: Kept, target: str, athlete: str = "") -> dict:
     ----------
     athlete : whose head it has; empty: everybody's
     """
-    card = asdict(kept.card)
+    card = json.loads(json.dumps(asdict(kept.card)))  # lists, as a file has them
     return {
         "form": FORM, "target": target, "athlete": athlete,
         **{name: card[name] for name in ("channels", "rate_hz", "samples", "classes")},
@@ -54,7 +54,7 @@ def model_card(kept: Kept, target: str, athlete: str = "") -> dict:
         "macs": kept.network.macs,
         **{name: card[name] for name in ("dataset", "athletes", "labelled", "seed")},
         "data": terms(kept.card.dataset),
-        "scores": dict(kept.card.scores),
+        "scores": card["scores"],
         "personal": PERSONAL if athlete else "",
         "sha256": kept.sha256,
     }  # fmt: skip

@@ -42,9 +42,9 @@ class Settings:
     """
 
     confidence: float = 0.7
-    in_s: float = 20.0
+    in_s: float = 30.0
     more_s: float = 60.0
-    out_s: float = 20.0
+    out_s: float = 30.0
     silent_s: float = 15.0
 
     def __post_init__(self):

@@ -30,6 +30,8 @@ from sportsml_lite.errors import Failed, UserError
 OPSET = 18
 INPUT, OUTPUT, CARD = "samples", "logits", "card"
 LARGEST_BYTES = 5_000_000
+# Of a card: what makes a model another one; the sum of the weights comes last.
+COMPARED = ("target", "channels", "units", "rate_hz", "samples", "classes", "athlete", "sha256")
 EQUAL = 1e-5  # of the largest logit: so far may ONNX Runtime and NumPy be apart
 
 Says = Callable[[np.ndarray], np.ndarray]  # measured windows (N, C, T) → logits (N, K)
@@ -121,7 +123,7 @@ def int8_model(network: Network, card: Mapping, calibration: np.ndarray) -> tupl
         "largest_difference": float(np.abs(found - wanted).max()),
         "same_answer": float((found.argmax(1) == wanted.argmax(1)).mean()),
     }
-    return finished(_parsed(quantised, "int8"), {**card, "int8": told}), told
+    return finished(parsed(quantised, "int8"), {**card, "int8": told}), told
 
 
 def measured(network: Network, scaled: np.ndarray) -> np.ndarray:
@@ -208,7 +210,7 @@ def load(path: Path | str, card: Mapping) -> Says:
         raise UserError(f"{path}: {error.strerror}; export the student again") from None
     if size > LARGEST_BYTES:
         raise UserError(f"{path}: {size:,} bytes; a student is at most {LARGEST_BYTES:,}")
-    model = _parsed(data, path)
+    model = parsed(data, path)
     _refuse_foreign(model, path)
     _compare(_card_of(model, path), card, path)
     _check(model, card, path)
@@ -244,7 +246,13 @@ def needed() -> None:
                             "-e '.[export]'")  # fmt: skip
 
 
-def _parsed(data: bytes, where):
+def parsed(data: bytes, where):
+    """Bytes as an onnx model; ``where`` is what an error names.
+
+    Raises
+    ------
+    UserError where they are none
+    """
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -284,8 +292,7 @@ def _card_of(model, path: Path) -> dict:
 
 
 def _compare(found: dict, wanted: Mapping, path: Path) -> None:
-    """What makes a model another one, by name; the sums of the weights come last."""
-    for name in ("channels", "units", "rate_hz", "samples", "classes", "athlete", "sha256"):
+    for name in COMPARED:
         own, other = found.get(name), wanted.get(name)
         if own != other:
             raise UserError(f"{path}: {name} {own}; the card says {other}: this is another model")
