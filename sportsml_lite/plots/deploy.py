@@ -10,7 +10,13 @@ import pandas as pd
 from sportsml_lite.evaluate import Comparison, mean
 from sportsml_lite.findings.deploy import PEOPLE
 from sportsml_lite.plots import tables as shared
-from sportsml_lite.plots.grammar import SMALL, canvas, interval_rows, small_multiples
+from sportsml_lite.plots.grammar import (
+    SMALL,
+    canvas,
+    interval_rows,
+    score_table,
+    small_multiples,
+)
 from sportsml_lite.plots.style import ACCENT, CYCLE, GREY, HARM, INK, QUIET, figure
 from sportsml_lite.studies.deploy import QUESTIONS, TITLES
 
@@ -101,15 +107,15 @@ def forms(tables: Mapping[str, pd.DataFrame], arms=FORMS):
     )  # fmt: skip
 
 
-def guided(t_s, hr_bpm, probability, truth, said, classes, planned: str = ""):
+def guided(t_s, heart, probability, truth, said, classes):
     """A recording as the stream reads it: heart rate, probabilities, the true domain, the words.
 
     Parameters
     ----------
-    t_s : (T,) s; hr_bpm : (T,); probability : (T, K), NaN where nothing is said
-    truth : (T,) position in ``classes``, -1 where it is not known
+    t_s : (T,) s; heart : (T,) share of the maximum expected at this age
+    probability : (T, K); truth : (T,) position in ``classes``
     said : (T,) str, ``'hold'``, ``'ease'``, ``'stop'`` or ``''``
-    classes : K names; planned : the domain that the session plans
+    classes : K names
 
     Returns
     -------
@@ -118,8 +124,8 @@ def guided(t_s, hr_bpm, probability, truth, said, classes, planned: str = ""):
     fig, (top, middle, low) = figure(3, 1, 5.2, sharex=True,
                                      gridspec_kw={"height_ratios": [3, 3, 1.3]})  # fmt: skip
     minutes = np.asarray(t_s) / 60
-    top.plot(minutes, hr_bpm, color=INK, lw=1.2)
-    top.set_ylabel("heart rate (bpm)")
+    top.plot(minutes, heart, color=INK, lw=1.2)
+    top.set_ylabel("heart rate\n(share of max)")
     colors = (CYCLE[4], CYCLE[5], CYCLE[1])
     middle.stackplot(minutes, np.nan_to_num(probability).T, colors=colors, lw=0, alpha=0.85,
                      labels=classes)  # fmt: skip
@@ -179,3 +185,50 @@ def judged_table(
     return shared.judged_table(
         verdicts, survives, names, lambda data, _: nulls[data], CAPTION.split(" * ")[0]
     )
+
+
+def in_a_frame(page: str, height_px: int = 900):
+    """A page of its own within the page: an IPython object; nothing is fetched.
+
+    Parameters
+    ----------
+    page : HTML; height_px : of the frame
+    """
+    from html import escape
+
+    from IPython.display import HTML
+
+    return HTML(
+        f'<iframe title="The student in your browser" srcdoc="{escape(page)}" loading="lazy" '
+        f'style="width: 100%; height: {height_px}px; border: 0"></iframe>'
+    )
+
+
+def cost_table(cost: pd.DataFrame, scores: pd.DataFrame):
+    """What each form costs, beside what it reaches.
+
+    Parameters
+    ----------
+    cost : from :func:`sportsml_lite.deploy.timing.forms`; scores : of the study, the swimmers'
+
+    Returns
+    -------
+    pandas Styler
+    """
+    arms = {"teacher, PyTorch": "teacher", "C, 8 bits": "int8"}
+    rows = [
+        {
+            "form": name,
+            "macro-F1": f"{mean(scores, arms.get(name, 'student')).estimate:.3f}",
+            "weights (kB)": f"{row['weight_bytes'] / 1000:,.1f}",
+            "state (kB)": "" if np.isnan(row["ram_bytes"]) else f"{row['ram_bytes'] / 1000:.1f}",
+            "multiplications": f"{row['macs']:,.0f}",
+            "µs": f"{row['us']:,.0f}" if row["us"] >= 10 else f"{row['us']:.1f}",
+        }
+        for name, row in cost.iterrows()
+    ]
+    return score_table(rows, caption=(
+        "One window of a swimmer (6 s at 30 Hz) in each form. Weights include what learning on the "
+        "device needs, where the form can learn; state is what is remembered between two samples. "
+        "Multiplications (each with an addition) stand for the energy."
+    ))  # fmt: skip
