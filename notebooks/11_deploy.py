@@ -42,10 +42,8 @@ from sportsml_lite.deploy.int8 import quantise
 from sportsml_lite.deploy.network import describe
 from sportsml_lite.deploy.page import page
 from sportsml_lite.deploy.people import demonstration
-from sportsml_lite.deploy.personal import personal_head
 from sportsml_lite.deploy.stream import Stream
 from sportsml_lite.findings.deploy import PEOPLE, findings
-from sportsml_lite.models import Student
 from sportsml_lite.plots import deploy as figures
 from sportsml_lite.plots import style
 from sportsml_lite.publish.chapters import check_values
@@ -212,9 +210,10 @@ figures.rounded(network.logits(scaled), in_8_bits.logits(scaled))
 
 # %%
 stream = Stream(network, card.rate_hz)
-for i, sample in enumerate(X[0].T):
-    answer = stream.push(sample, t_s=i / card.rate_hz) or answer
-assert np.allclose(answer.logits, network.logits(scaled[:1])[0], atol=1e-4)
+said = [stream.push(x, t_s=i / card.rate_hz) for i, x in enumerate(X[0].T)]
+answers = [answer for answer in said if answer is not None]
+assert len(answers) == network.steps
+assert np.allclose(answers[-1].logits, network.logits(scaled[:1])[0], atol=1e-4)
 
 # %% [markdown]
 # A stream knows what came before the window, which the student never saw in its training. That changes

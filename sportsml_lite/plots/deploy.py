@@ -251,8 +251,16 @@ def agreement_table(tables: Mapping[str, pd.DataFrame]):
     -------
     pandas Styler
     """
-    return _table(tables, {TITLES[a]: (a, "agreement") for a in ("int8", "stream", "personal_int8")},
-                  ".1%", "Share of the windows answered as in PyTorch, mean over athletes.")  # fmt: skip
+    forms = ("int8", "stream", "personal_int8")
+    rows = [
+        {"form": TITLES[arm]}
+        | {PEOPLE.get(n, n): _level(t, arm, "agreement", ".1%") for n, t in tables.items()}
+        for arm in forms
+    ]
+    return score_table(rows, caption=(
+        "Share of the windows that are answered as in PyTorch: mean over athletes, with its 95 % "
+        "interval over athletes and models."
+    ))  # fmt: skip
 
 
 def guidance_table(tables: Mapping[str, pd.DataFrame]):
@@ -278,14 +286,6 @@ def guidance_table(tables: Mapping[str, pd.DataFrame]):
     return score_table(rows if guided else [], caption=(
         "Mean over guided athletes, with its 95 % interval over athletes and models."
     ))  # fmt: skip
-
-
-def _table(tables, asked: Mapping[str, tuple[str, str]], spec: str, caption: str):
-    rows = [
-        {"arm": title} | {PEOPLE.get(n, n): _level(t, *what, spec) for n, t in tables.items()}
-        for title, what in asked.items()
-    ]
-    return score_table(rows, caption=caption)
 
 
 def _level(scores: pd.DataFrame, arm: str, metric: str, spec: str) -> str:
