@@ -236,6 +236,23 @@ def plan(folder, goal, days, minutes, rest_days, injury, sport, athlete, hr_max,
         click.echo(f"{'page' if file.suffix == '.html' else 'file'}: {file}")
 
 
+@main.command()
+@click.argument("student")
+@click.option("--to", required=True, help="onnx, int8 (ONNX in 8 bits), c, page or executorch.")
+@click.option("--athlete", default="", help="With the own head of this test athlete.")
+@click.option("--out", default="", help="Folder; default: runs/export-STUDENT-TARGET.")
+def export(student, to, athlete, out):
+    """Write STUDENT for where it is to run: ONNX, C, a page; its model card goes along.
+
+    STUDENT is the folder of a run that kept one, or the run's key:
+    sportsml run 10_pipeline_lab -p profile quick -p keep true.
+    """
+    from sportsml_lite.deploy import export as exporting
+
+    for file in exporting.export(student, to, athlete, out):
+        click.echo(f"{file.stat().st_size:>9,} bytes  {file}")
+
+
 def _files_bar():
     """A callback (done, total, name) that draws on a terminal and is silent elsewhere."""
     if not sys.stderr.isatty():

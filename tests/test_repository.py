@@ -108,6 +108,7 @@ transfer baselines
 teachers
 soft
 tune recommend ensemble
+deploy
 studies
 findings
 plots

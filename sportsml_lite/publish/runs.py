@@ -101,12 +101,16 @@ def _sha256(data: bytes) -> str:
 def execute(chapter: Chapter, values: dict[str, object], output: Path, progress: bool) -> None:
     """Execute a chapter with papermill into ``output``, which is kept also on failure.
 
+    Within :func:`sportsml_lite.publish.kernels.warm` the kernel has its libraries already.
+
     Raises
     ------
     UserError if the chapter refused what the reader gave; Failed if it broke
     """
     import papermill
     from papermill.exceptions import PapermillExecutionError
+
+    from sportsml_lite.publish import kernels
 
     output.parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models: two threads only get in the way
@@ -118,6 +122,7 @@ def execute(chapter: Chapter, values: dict[str, object], output: Path, progress:
             progress_bar=progress,
             start_timeout=START_S,
             cwd=str(Path.cwd()),
+            kernel_manager_class=kernels.Manager,
             extra_arguments=["--log-level=CRITICAL"],  # the kernel's own notices help no reader
         )
     except PapermillExecutionError as error:
