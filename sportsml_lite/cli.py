@@ -248,6 +248,8 @@ def redo(study, dataset, workers):
     """Compute the tables anew from raw data and accept them: all, or those of STUDY [DATASET].
 
     Says beforehand how long it takes. After a stop the same command goes on where it was.
+    STUDY may be a file of yours (my_study.py), and DATASET a folder: its table is shown, and kept
+    in runs/, never in results/.
     """
     from sportsml_lite.publish import results
 

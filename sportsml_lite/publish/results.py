@@ -86,12 +86,20 @@ def redo(study: str | None, dataset: str | None, workers: int | None, say: Say) 
 
     A finished job is kept: a run that was killed goes on where it stopped.
 
+    Parameters
+    ----------
+    study : name of one; None is all; a path that ends with ``.py`` is a reader's study, whose
+        table goes to ``runs/``
+
     Raises
     ------
     UserError for an unknown study or data set, or one that this computer lacks
     """
     from sportsml_lite.studies import accepted
 
+    if study and study.endswith(".py"):
+        _redo_file(Path(study), dataset, say)
+        return
     workers = workers or os.cpu_count() or 1
     todo = chosen(study, dataset)
     absent = [name for name in dict.fromkeys(name for _, name in todo) if not _is_here(name)]
@@ -105,6 +113,17 @@ def redo(study: str | None, dataset: str | None, workers: int | None, say: Say) 
     for each, name in todo:
         path = accepted.redo(each, name, workers=workers, progress=lambda text: say(f"  {text}"))
         say(f"accepted: {path.name}")
+
+
+def _redo_file(path: Path, dataset: str | None, say: Say) -> None:
+    """Run a reader's study, show its table, and say where it is kept."""
+    from sportsml_lite.studies import accepted, plugged
+
+    written = plugged.redo(path, dataset, lambda text: say(f"  {text}"))
+    study = plugged.load_study(path)
+    say(study.question)
+    say(accepted.summary(accepted.read(written), study).to_string(index=False))
+    say(f"scores: {written}")
 
 
 def _plan(todo: list[tuple[object, str]], workers: int) -> Iterator[str]:
