@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ FAST = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-t
 EXACT = ("-O3", "-ffp-contract=off")  # to the bits of deploy.int8
 SMALL = ("-Os", "-ffp-contract=off", "-fno-asynchronous-unwind-tables")
 MANY = TEMPLATES / "many.c"
+PEAK = TEMPLATES / "peak.c"
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,27 @@ def footprint(folder: Path | str, network: Network, flags: Sequence[str] = SMALL
     return Footprint(count["text"], count["rodata"], state)
 
 
+def macs_a_second(turns: int = 100) -> float:
+    """Multiplications with an addition that this core does in a second, the best of many turns.
+
+    Raises
+    ------
+    UserError if there is no compiler
+    """
+    v, repeat = np.ones(96, np.float32), 10
+    arguments = repeat, _at(v), ctypes.c_float(0.999), ctypes.c_float(1e-3)
+    with tempfile.TemporaryDirectory() as name:
+        library = Path(name) / "peak.so"
+        _compile([*FAST, "-shared", "-fPIC", "-o", str(library), str(PEAK)], PEAK)
+        peak = ctypes.CDLL(str(library)).peak
+    best = np.inf
+    for _ in range(turns):
+        begun = time.thread_time()
+        peak(*arguments)
+        best = min(best, time.thread_time() - begun)
+    return 96_000 * repeat / best
+
+
 def run_compiler(folder: Path | str, arguments: Sequence[str]) -> None:
     """Compile a folder's student, C99, with every warning an error.
 
@@ -159,12 +182,15 @@ def run_compiler(folder: Path | str, arguments: Sequence[str]) -> None:
     ------
     UserError if there is no compiler, or it refuses the source
     """
+    source = Path(folder) / SOURCE
+    _compile([*arguments, f"-I{folder}", str(source), "-lm"], source)
+
+
+def _compile(arguments: Sequence[str], source: Path) -> None:
     program = compiler()
     if program is None:
         raise UserError(f"no C compiler: install one of {', '.join(COMPILERS)}")
-    source = Path(folder) / SOURCE
-    command = [program, *STRICT, *arguments, f"-I{folder}", str(source), "-lm"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run([program, *STRICT, *arguments], capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise UserError(f"{source}: {Path(program).name} refuses it: {said[0] if said else ''}")

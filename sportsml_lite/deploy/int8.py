@@ -8,8 +8,8 @@ What stays in single precision, and why:
 
 - the norm divides by a root mean square of a few numbers; in whole numbers it would need a table of
   roots and a choice of digits for each block, and it is a tenth of the work;
-- the sum of a state and what a block adds to it: a handful of numbers, used at once, and the road on
-  which rounding would add up from block to block;
+- the sum of a state and what a block adds to it: a handful of numbers, used at once, and the road
+  on which rounding would add up from block to block;
 - the head: it is what an athlete's own windows change, and must not need rounding anew.
 
 The first convolution and the states are never negative behind their rectifier, so states have

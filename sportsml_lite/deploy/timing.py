@@ -99,6 +99,11 @@ def forms(of: Sized, onnx: bool = False) -> pd.DataFrame:
     return pd.DataFrame.from_dict(table, orient="index", columns=columns)
 
 
+def limit_us(network: Network) -> float:
+    """Time of a window's multiplications alone on this core, µs; NaN without a compiler."""
+    return 1e6 * network.macs / compiled.macs_a_second() if compiled.compiler() else np.nan
+
+
 def median_us(call: Callable[[], int | None], seconds: float = 0.3) -> float:
     """Median processor time of a call, µs; one that returns a number did so many windows.
 

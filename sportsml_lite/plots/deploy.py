@@ -18,7 +18,7 @@ from sportsml_lite.plots.grammar import (
     small_multiples,
 )
 from sportsml_lite.plots.style import ACCENT, CYCLE, GREY, HARM, INK, QUIET, figure
-from sportsml_lite.studies.deploy import QUESTIONS, TITLES
+from sportsml_lite.studies.deploy import GUIDES, QUESTIONS, TITLES
 
 FORMS = ("majority", "teacher", "student", "int8", "stream")
 CAPTION = (
@@ -27,12 +27,13 @@ CAPTION = (
 )
 
 
-def near_the_limit(us: Mapping[str, float], limit_us: float, ax=None):
+def near_the_limit(us: pd.Series, limit_us: float, ax=None):
     """Time of a window in every form, on a scale of tenfolds, with the limit of the arithmetic.
 
     Parameters
     ----------
-    us : µs a window by the name of the form; limit_us : of the multiplications alone
+    us : µs a window, index form; limit_us : of the multiplications alone, NaN
+        where it is not known
     ax : where to draw; None makes a figure
 
     Returns
@@ -40,7 +41,7 @@ def near_the_limit(us: Mapping[str, float], limit_us: float, ax=None):
     fig
     """
     fig, ax = canvas(ax, "From a thousand calls to the arithmetic itself", 0.9 + 0.42 * len(us))
-    y = np.arange(len(us))[::-1]
+    y, known = np.arange(len(us))[::-1], np.isfinite(limit_us)
     for at, (name, value) in zip(y, us.items(), strict=True):
         color = ACCENT if name.startswith("C") else QUIET
         ax.plot([limit_us, value], [at, at], color=color, lw=2.5, alpha=0.4)
@@ -48,10 +49,10 @@ def near_the_limit(us: Mapping[str, float], limit_us: float, ax=None):
         ax.annotate(f"{value:,.0f}" if value >= 10 else f"{value:.1f}", (value, at), (9, 0),
                     textcoords="offset points", va="center", color=color)  # fmt: skip
     ax.axvline(limit_us, color=INK, lw=1.2, ls="--", zorder=0)
-    ax.annotate("the arithmetic alone", (limit_us, 1), (4, -2), va="top", fontsize=SMALL,
+    ax.annotate("the arithmetic alone" * known, (limit_us, 1), (4, -2), va="top", fontsize=SMALL,
                 xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
     ax.set_xscale("log")
-    ax.set_xlim(0.6 * limit_us, 4 * max(us.values()))
+    ax.set_xlim(0.6 * (limit_us if known else min(us)), 4 * max(us))
     ax.set_yticks(y, list(us))
     ax.set_ylim(-0.6, len(us) + 0.1)
     ax.set_xlabel("µs a window, one thread of this computer")
@@ -204,22 +205,27 @@ def in_a_frame(page: str, height_px: int = 900):
     )
 
 
-def cost_table(cost: pd.DataFrame, scores: pd.DataFrame):
+def cost_table(cost: pd.DataFrame, scores: pd.DataFrame | None = None):
     """What each form costs, beside what it reaches.
 
     Parameters
     ----------
-    cost : from :func:`sportsml_lite.deploy.timing.forms`; scores : of the study, the swimmers'
+    cost : from :func:`sportsml_lite.deploy.timing.forms`; scores : of the study, the swimmers',
+        or None
 
     Returns
     -------
     pandas Styler
     """
     arms = {"teacher, PyTorch": "teacher", "C, 8 bits": "int8"}
+
+    def reached(form: str) -> str:
+        return f"{mean(scores, arms.get(form, 'student')).estimate:.3f}"
+
     rows = [
         {
             "form": name,
-            "macro-F1": f"{mean(scores, arms.get(name, 'student')).estimate:.3f}",
+            **({} if scores is None else {"macro-F1": reached(name)}),
             "weights (kB)": f"{row['weight_bytes'] / 1000:,.1f}",
             "state (kB)": "" if np.isnan(row["ram_bytes"]) else f"{row['ram_bytes'] / 1000:.1f}",
             "multiplications": f"{row['macs']:,.0f}",
@@ -232,3 +238,60 @@ def cost_table(cost: pd.DataFrame, scores: pd.DataFrame):
         "device needs, where the form can learn; state is what is remembered between two samples. "
         "Multiplications (each with an addition) stand for the energy."
     ))  # fmt: skip
+
+
+def agreement_table(tables: Mapping[str, pd.DataFrame]):
+    """Share of the windows that a form answers as PyTorch does: a row a form, a column a data set.
+
+    Parameters
+    ----------
+    tables : Scores by data set
+
+    Returns
+    -------
+    pandas Styler
+    """
+    forms = ("int8", "stream", "personal_int8")
+    rows = [
+        {"form": TITLES[arm]}
+        | {PEOPLE.get(n, n): _level(t, arm, "agreement", ".1%") for n, t in tables.items()}
+        for arm in forms
+    ]
+    return score_table(rows, caption=(
+        "Share of the windows that are answered as in PyTorch: mean over athletes, with its 95 % "
+        "interval over athletes and models."
+    ))  # fmt: skip
+
+
+def guidance_table(tables: Mapping[str, pd.DataFrame]):
+    """Lateness, misses and false alarms of each guide: a row each, a column a data set.
+
+    Parameters
+    ----------
+    tables : Scores by data set
+
+    Returns
+    -------
+    pandas Styler
+    """
+    guided = {n: t for n, t in tables.items() if (t["metric"] == "late_s").any()}
+    asked = {"late_s": ("s late", ".0f"), "missed": ("missed", ".0%"),
+             "false_alarms_per_h": ("false alarms an hour", ".1f")}  # fmt: skip
+    rows = [
+        {"guide": TITLES[arm], "": words}
+        | {PEOPLE.get(n, n): _level(t, arm, metric, spec) for n, t in guided.items()}
+        for arm in GUIDES
+        for metric, (words, spec) in asked.items()
+    ]
+    return score_table(rows if guided else [], caption=(
+        "Mean over guided athletes, with its 95 % interval over athletes and models."
+    ))  # fmt: skip
+
+
+def _level(scores: pd.DataFrame, arm: str, metric: str, spec: str) -> str:
+    if not ((scores["arm"] == arm) & (scores["metric"] == metric)).any():
+        return "–"
+    found = mean(scores, arm, metric)
+    if np.isnan(found.low):
+        return format(found.estimate, spec)
+    return f"{found.estimate:{spec}} [{found.low:{spec}}, {found.high:{spec}}]"
