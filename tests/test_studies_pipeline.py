@@ -18,7 +18,6 @@ from sportsml_lite.deploy.kept import load_kept
 from sportsml_lite.errors import UserError
 from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.models import Student
-from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.studies import pipeline as study
 from sportsml_lite.studies.runner import Options, depends_on, first_job, run
 from sportsml_lite.studies.transfer import Data
@@ -30,8 +29,8 @@ OPTIONS = Options("simulated", profile="quick", settings={"k": 1, "n_labelled": 
 
 
 @pytest.fixture(scope="module")
-def task():
-    return load_task("simulated", n_athletes=12, sessions_each=2)
+def task(simulated_task):
+    return simulated_task(12, 2)
 
 
 @pytest.fixture

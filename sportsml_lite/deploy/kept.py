@@ -85,6 +85,30 @@ def personal(kept: Kept, athlete: str) -> Kept:
     return replace(kept, network=replace(kept.network, **parts))
 
 
+def card_of(student: Student, fold: Fold, **origin) -> Card:
+    """The card of a student of a fold.
+
+    Parameters
+    ----------
+    origin : dataset, athletes, labelled, seed and scores of the card
+    """
+    windows, sensors = fold.windows, fold.sensors
+    read = (fold.train.X != 0).any(2).any(0).tolist()
+    factor = zip(sensors.factor.tolist(), read, strict=True)
+    return Card(
+        channels=windows.channels,
+        rate_hz=windows.rate_hz,
+        samples=windows.X.shape[2],
+        mean=tuple(sensors.mean.tolist()),
+        factor=tuple(f if known else None for f, known in factor),
+        classes=windows.classes,
+        width=student.stem.out_channels,
+        kernel=student.kernel,
+        stride=student.stride,
+        **origin,
+    )
+
+
 def parts_of(
     student: Student,
     fold: Fold,
