@@ -1,6 +1,7 @@
 """What every test may use, and the one rule about data: in CI nothing that needs it skips."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from sportsml_lite.collect import fetch
 from sportsml_lite.errors import UserError
 
 ROOT = Path(__file__).parent
+# A file goes to one worker as a whole: one that takes minutes and starts late would leave the other
+# worker without work. These take longest, the longest first.
+LONGEST = ("test_book", "test_cli", "10_pipeline_lab", "test_notebooks", "test_own", "test_plan")
 # Two workers share two cores; a second thread in each only gets in the way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -34,9 +38,25 @@ def data_folder():
 
 
 @pytest.fixture(scope="session")
+def simulated_task():
+    """``simulated_task(n_athletes, sessions_each)``: windows of simulated runners, for all files.
+
+    Simulating takes seconds; several files need the same, and none may change it.
+    """
+    from sportsml_lite.prepare.tasks import load_task
+
+    return cache(lambda n, each: load_task("simulated", n_athletes=n, sessions_each=each))
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""
     return ROOT
+
+
+def pytest_configure(config):
+    """Files are handed out in our order, not by how many tests they hold."""
+    config.option.loadscopereorder = False
 
 
 def pytest_sessionstart(session):
@@ -53,7 +73,9 @@ def pytest_sessionstart(session):
 
 
 def pytest_collection_modifyitems(items):
-    """Offline and without the real examples, the numbers of chapter 1 cannot be compared."""
+    """The longest files first; offline, the numbers of chapter 1 cannot be compared."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
     if fetch.locate("device_files") is None:
         skip = pytest.mark.skip(reason="the device examples could not be fetched")
         for item in items:

@@ -37,7 +37,6 @@ import logging
 import warnings
 
 import lightning
-import pandas as pd
 import torch
 from torch import nn
 
@@ -49,7 +48,7 @@ from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.publish.chapters import check_values
 from sportsml_lite.publish.record import record
 from sportsml_lite.studies import accepted
-from sportsml_lite.training import folds
+from sportsml_lite.training import folds, live
 from sportsml_lite.training.augment import rotations
 from sportsml_lite.training.config import repeatable
 
@@ -63,6 +62,11 @@ n_athletes = 60  # athletes, 20 to 500: how many are simulated for the live exam
 length_s = 0.0  # s, 0 to 3600: of a window; 0 takes the data set's own
 stride_s = 0.0  # s, 0 to 3600: from window to window; 0 follows the length
 epochs = 8  # 2 to 100: how often the live example looks at its validation athletes
+tracking = ""  # '' or 'tensorboard' or 'wandb': who also keeps its curve, in the run's folder
+accelerator = "cpu"  # name: where Lightning trains it: cpu, gpu, auto
+devices = 1  # 1 to 64: processes, or GPUs, that share each batch
+strategy = "auto"  # name: how they share it, as Lightning calls it: ddp_fork
+num_nodes = 1  # 1 to 1000: computers with so many devices each
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Above: an average six seconds of one stroke, from two swimmers (windows laid over one another where they fit best). Dashed: the second as the watch recorded it; blue: the same in the mirror. Below: what the mirror gains one LSTM in macro-F1 (over the classes that a swimmer performs), a dot a swimmer.", "name": "fig-teacher-wrists"}, "image": {"alt": "Three waves: one swimmer's acceleration lies below zero, the second's above; mirrored, it falls onto the first. Below, a row of dots for each wrist: far right for the other one, near zero for the usual one."}}
 check_values("07_teacher", globals())
@@ -264,12 +268,11 @@ class Classifier(lightning.LightningModule):
     def __init__(self, network, weight):
         super().__init__()
         self.network, self.weight = network, weight
-        self.notes = []
 
     def step(self, batch, kind):
         X, y = batch
         loss = nn.functional.cross_entropy(self.network(X), y, self.weight)
-        self.notes.append((self.current_epoch, kind, loss.item()))
+        self.log(kind, loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
 
@@ -293,21 +296,22 @@ class Teacher(Classifier):
 with repeatable(seed):
     teacher = Teacher(network.train(), fold.data().weight)
     windows = torch.utils.data.TensorDataset(fold.train.X, fold.train.y)
-    batches = torch.utils.data.DataLoader(windows, batch_size=64, shuffle=True)
+    size = 64 // (devices * num_nodes)  # each process takes its part
+    batches = torch.utils.data.DataLoader(windows, batch_size=size, shuffle=True)
     everyone = [(fold.validation.X, fold.validation.y)]  # one batch
     validation = torch.utils.data.DataLoader(everyone, batch_size=None)
     trainer = lightning.Trainer(
         max_epochs=epochs, limit_train_batches=20, gradient_clip_val=1.0,
-        accelerator="cpu", logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False,
-        num_sanity_val_steps=0,
+        **live.machine(accelerator, devices, strategy, num_nodes),
+        logger=live.loggers(tracking), enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
     )  # fmt: skip
     trainer.fit(teacher, batches, validation)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The live example. Grey: loss on the batches it learns from, with dropout; blue: on validation athletes, whom it never learns from. The weights of the lowest blue point are those to keep. Dashed: whoever gives every class the same probability.", "name": "fig-teacher-curve"}, "image": {"alt": "Two falling curves of loss against the epoch; the lowest point of the validation curve is marked."}}
-notes = pd.DataFrame(teacher.notes, columns=["epoch", "kind", "loss"])
-curve = notes.pivot_table(index="epoch", columns="kind", values="loss")
-figures.learning_curve(curve, torch.log(torch.tensor(float(K))).item())
+figures.learning_curve(
+    live.curve(trainer), torch.log(torch.tensor(float(K))).item()
+)
 
 # %% [markdown]
 # The package trains its networks in the same way and adds two habits: the learning rate rises over the

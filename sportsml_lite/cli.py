@@ -37,6 +37,8 @@ class _PlainErrors(click.Group):
             if error.errno == errno.EPIPE:  # whoever read our output has left: click ends quietly
                 raise
             raise _Failure(_of_disk(error), 2) from None
+        except KeyboardInterrupt:
+            raise _Failure("stopped", 130) from None  # as a shell counts it
 
 
 def _of_disk(error: OSError) -> str:
@@ -100,6 +102,45 @@ def run(chapter, given, page):
         from sportsml_lite.publish import book
 
         click.echo(f"page:     {book.run_page(folder, chosen, click.echo)}")
+
+
+@main.command()
+@click.argument("chapter")
+@click.option(
+    "-g", "varied", multiple=True, metavar="NAME=A,B,C", help="Vary a parameter; seed=0:20 counts."
+)
+@click.option("-p", "fixed", nargs=2, multiple=True, metavar="NAME VALUE", help="Set one for all.")
+@click.option("--workers", type=click.IntRange(1), help="Processes here; default: one a core.")
+@click.option("--scheduler", default="", metavar="tcp://HOST:PORT", help="Of a Dask cluster.")
+@click.option("--dry-run", is_flag=True, help="Only list the runs, and which are done.")
+@click.option("--yes", is_flag=True, help="Do not ask before many runs.")
+def sweep(chapter, varied, fixed, workers, scheduler, dry_run, yes):
+    """Run CHAPTER with every combination of values: sportsml sweep 03 -g rate=0.1,1 -g seed=0:20.
+
+    What is finished is kept: after a stop the same command goes on where it was. Leaves a table of
+    all recorded numbers in runs/, and of a lab's scores; `sportsml report` draws them.
+    """
+    from sportsml_lite.publish import sweep as sweeping
+
+    asked = sweeping.asked(chapter, varied, fixed, workers, scheduler)
+    sweeping.confirm(asked, yes or dry_run, click.confirm if sys.stdin.isatty() else None)
+    plan = sweeping.plan(*asked)
+    processes = 1 if scheduler else workers or os.cpu_count() or 1
+    for line in sweeping.lines(plan, processes, every=dry_run):
+        click.echo(line)
+    if not dry_run:
+        failures = sweeping.carry_out(plan, scheduler, workers, click.echo)
+        click.echo(f"report: sportsml report {plan.grid.name}")
+        sweeping.blame(plan, failures)
+
+
+@main.command()
+@click.argument("name", metavar="SWEEP")
+def report(name):
+    """Draw a sweep, by the name or folder that `sportsml sweep` printed: one page of HTML."""
+    from sportsml_lite.publish import report as reporting
+
+    click.echo(f"report: {reporting.write(name)}")
 
 
 @main.command()
@@ -195,6 +236,23 @@ def plan(folder, goal, days, minutes, rest_days, injury, sport, athlete, hr_max,
         click.echo(f"{'page' if file.suffix == '.html' else 'file'}: {file}")
 
 
+@main.command()
+@click.argument("student")
+@click.option("--to", required=True, help="onnx, int8 (ONNX in 8 bits), c, page or executorch.")
+@click.option("--athlete", default="", help="With the own head of this test athlete.")
+@click.option("--out", default="", help="Folder; default: runs/export-STUDENT-TARGET.")
+def export(student, to, athlete, out):
+    """Write STUDENT for where it is to run: ONNX, C, a page; its model card goes along.
+
+    STUDENT is the folder of a run that kept one, or the run's key:
+    sportsml run 10_pipeline_lab -p profile quick -p keep true.
+    """
+    from sportsml_lite.deploy import export as exporting
+
+    for file in exporting.export(student, to, athlete, out):
+        click.echo(f"{file.stat().st_size:>9,} bytes  {file}")
+
+
 def _files_bar():
     """A callback (done, total, name) that draws on a terminal and is silent elsewhere."""
     if not sys.stderr.isatty():
@@ -244,14 +302,15 @@ def accept(run_folder):
 @click.argument("study", required=False)
 @click.argument("dataset", required=False)
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one a core.")
-def redo(study, dataset, workers):
+@click.option("--scheduler", default="", metavar="tcp://HOST:PORT", help="Of a Dask cluster.")
+def redo(study, dataset, workers, scheduler):
     """Compute the tables anew from raw data and accept them: all, or those of STUDY [DATASET].
 
     Says beforehand how long it takes. After a stop the same command goes on where it was.
     """
     from sportsml_lite.publish import results
 
-    results.redo(study, dataset, workers, click.echo)
+    results.redo(study, dataset, workers, click.echo, scheduler)
 
 
 @results_group.command()

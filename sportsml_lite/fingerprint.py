@@ -71,6 +71,20 @@ def of_code(text: str, label: str = "notebook") -> Reached:
     return Reached({**found.code, label: _hash(ast.dump(tree))}, libraries)
 
 
+def forget() -> None:
+    """Read the sources anew the next time: for a process that outlives an edit of the package."""
+    _scope.cache_clear()
+
+
+def state(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
+    """Path, time of change (ns) and size (bytes) of files: equal states, equal files, most likely.
+
+    It costs milliseconds where reading all files costs seconds.
+    """
+    found = ((str(path), path.stat()) for path in sorted(files))
+    return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
+
+
 # --- following -----------------------------------------------------------------------------------
 
 

@@ -208,7 +208,7 @@ MUTANTS = [
          "harmed=int((own < -rule.harm)", "harmed=int((own < -rule.smallest_effect)",
          "verdicts:harmed"),
         ("athletes of one model count as independent",
-         '"models": _clustered(models) if len(models) > 1 else 0.0', '"models": 0.0',
+         '"models": _clustered(pull, model) if models > 1 else 0.0', '"models": 0.0',
          "verdicts:fold_effect"),
         ("Holm corrects nothing",
          "(1 - level) / (len(order) - rank)", "(1 - level)", "verdicts:holm"),

@@ -80,7 +80,8 @@ OVERFLOW = """() => [...document.querySelectorAll(
 def test_page_reads_offline_and_fits(site, browser, page):
     """No error, no external request, no unrendered math or role; nothing clipped, on a phone too.
 
-    Each page is loaded once for all of it: loading is what takes the time.
+    Each page is loaded once for all of it, its figures in the dark included: loading is what takes
+    the time.
     """
     tab = browser.new_page(viewport={"width": WIDTHS["desktop"], "height": 900})
     trouble = []
@@ -105,6 +106,8 @@ def test_page_reads_offline_and_fits(site, browser, page):
     tab.set_viewport_size({"width": WIDTHS["phone"], "height": 800})
     wide = tab.evaluate("document.scrollingElement.scrollWidth")
     assert wide <= WIDTHS["phone"] + 1, "the page scrolls sideways on a phone"
+    if page.startswith("notebooks/"):
+        _turns_dark(tab)
     tab.evaluate("document.querySelectorAll('main code, main pre').forEach(e => e.remove())")
     text = tab.inner_text("main")
     assert not re.search(r"\{(glue|term|cite|ref|doc|numref)[:}]|\$\$|\\\(|\\begin\{", text)
@@ -113,22 +116,24 @@ def test_page_reads_offline_and_fits(site, browser, page):
     tab.close()
 
 
-@pytest.mark.parametrize("chapter", [c.name for c in chapters.chapters()])
-def test_figures_turn_dark_with_the_page(site, browser, chapter):
-    """In dark mode the paper of a figure is the page's own background, and its ink is light."""
-    context = browser.new_context(color_scheme="dark", viewport={"width": 1280, "height": 900})
-    tab = context.new_page()
-    tab.goto((site / "notebooks" / f"{chapter}.html").as_uri(), wait_until="load")
-    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
-    figures = tab.locator(".cell_output img")
-    assert figures.count() >= 1
-    for figure in figures.all():
-        style = "e => [getComputedStyle(e).filter, getComputedStyle(e).mixBlendMode, e.alt]"
-        look, blend, alt = figure.evaluate(style)
+def _turns_dark(tab):
+    """The paper of a figure becomes the page's own background, and its ink is light."""
+    tab.emulate_media(color_scheme="dark")
+    tab.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    style = "e => [getComputedStyle(e).filter, getComputedStyle(e).mixBlendMode, e.alt]"
+    figures = tab.locator(".cell_output img").evaluate_all(f"all => all.map({style})")
+    assert len(figures) >= 1
+    for look, blend, alt in figures:
         assert "invert(1)" in look
         assert blend == "screen"
         assert len(alt) > 20, "a figure needs a text that says what it shows"
-    context.close()
+
+
+def test_a_page_that_is_opened_in_the_dark_is_dark(site, browser):
+    tab = browser.new_page(color_scheme="dark")
+    tab.goto((site / "book" / "intro.html").as_uri(), wait_until="load")
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    tab.close()
 
 
 def test_exercises_hide_their_solutions(site):

@@ -37,6 +37,18 @@ def test_a_folded_student_answers_as_the_student(sizes):
         assert np.allclose(network.logits(x.numpy()), student(x).numpy(), atol=1e-5)
 
 
+def test_a_running_answer_is_that_of_a_window_and_then_remembers():
+    student, card = a_student()
+    network = describe(student, card)
+    x = np.random.default_rng(3).normal(size=(2, 3, 240)).astype(np.float32)
+    running = network.running_logits(x)
+    assert running.shape == (2, 4, 80)
+    assert np.allclose(running[:, :, network.steps - 1], network.logits(x[:, :, :60]), atol=1e-4)
+    h = network.states(x)[:, :, 31:51]  # the twenty states up to step 50
+    wanted = network.head_mean @ h.mean(2).T + network.head_last @ h[:, :, -1].T
+    assert np.allclose(running[:, :, 50].T, wanted + network.head_bias[:, None], atol=1e-4)
+
+
 def test_the_scaling_keeps_the_digits_of_a_large_offset():
     student, card = a_student()
     measured = np.full((1, 3, 60), 1.0)

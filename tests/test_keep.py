@@ -11,7 +11,14 @@ import torch
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
-from sportsml_lite.training.keep import CARD, WEIGHTS, Card, keep_student, load_student
+from sportsml_lite.training.keep import (
+    CARD,
+    WEIGHTS,
+    Card,
+    keep_student,
+    load_part,
+    load_student,
+)
 
 KNOWN = Card(
     channels=("hr_fraction", "speed_mps"), rate_hz=1.0, samples=24, mean=(0.7, 2.5),
@@ -114,3 +121,55 @@ def test_weights_that_do_not_fit(kept):
     rewrite(kept, content=packed.getvalue())
     with pytest.raises(UserError, match="more than 10,000,000 bytes"):
         load_student(kept)
+
+
+# --- what lies beside a student ------------------------------------------------------------------
+
+PARTS = {
+    "prior": {"means": np.array([[np.nan] * 8, [1.0] * 8], np.float32), "precision": np.eye(8),
+              "kappa": np.float64(3)},
+    "calibration": {"X": np.zeros((5, 2, 24), np.float32)},
+    "heads": {"names": np.array(["../ann", "Zoë"]), "weight": np.ones((2, 2, 8), np.float32),
+              "bias": np.zeros((2, 2), np.float32)},
+}  # fmt: skip
+
+
+def test_parts_lie_beside_a_student_and_go_with_it(tmp_path):
+    keep_student(student(), KNOWN, tmp_path, PARTS)
+    for part, arrays in PARTS.items():
+        found = load_part(tmp_path, part)
+        assert set(found) == set(arrays)
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found[name], array)
+    assert "people's recordings" in json.loads((tmp_path / CARD).read_text())["note"]
+    keep_student(student(), KNOWN, tmp_path)
+    assert [load_part(tmp_path, part) for part in PARTS] == [None] * 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CARD, WEIGHTS]
+
+
+@pytest.mark.parametrize(
+    ("part", "changed", "message"),
+    [
+        ("prior", {"means": np.zeros((3, 8))}, r"prior\.npz: means has shape \(3, 8\)"),
+        ("prior", {"precision": np.full((8, 8), np.nan)}, "precision has missing numbers"),
+        ("calibration", {"X": np.zeros((5, 2, 25))}, r"X has shape \(5, 2, 25\)"),
+        ("calibration", {"X": np.zeros((5, 2, 24), int)}, "X holds int64"),
+        ("calibration", {"Y": np.zeros(3)}, r"holds \['X', 'Y'\], not \['X'\]"),
+        ("heads", {"names": np.array(["ann"])}, r"weight has shape \(2, 2, 8\)"),
+        ("heads", {"names": np.arange(2)}, "names holds int64"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused_by_name(tmp_path, part, changed, message):
+    keep_student(student(), KNOWN, tmp_path, PARTS | {part: PARTS[part] | changed})
+    with pytest.raises(UserError, match=message):
+        load_part(tmp_path, part)
+
+
+def test_a_part_of_another_student_is_refused(tmp_path):
+    keep_student(student(), KNOWN, tmp_path, PARTS)
+    (tmp_path / "heads.npz").write_bytes((tmp_path / "prior.npz").read_bytes())
+    with pytest.raises(UserError, match=r"not the heads of student\.json beside it"):
+        load_part(tmp_path, "heads")
+    (tmp_path / "prior.npz").unlink()
+    with pytest.raises(UserError, match=r"prior\.npz: No such file"):
+        load_part(tmp_path, "prior")

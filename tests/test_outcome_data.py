@@ -46,8 +46,15 @@ def _holds(data):
 
 
 @pytest.fixture
-def riders(tmp_path):
+def riders(two_riders, tmp_path):
+    """A copy of the two riders that a test may change."""
+    return shutil.copytree(two_riders, tmp_path, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def two_riders(tmp_path_factory):
     """Two riders in the layout of ``intervals``; the second has no 10-s rows."""
+    folder = tmp_path_factory.mktemp("riders")
     tests = [{"id": i, "timepoint": t} for i in (1, 12) for t in ("T1", "T2", "T3", "T4")]
     columns = ["bodymass", "vo2.max", "vo2.rel.max", "w.max", "w.4mmol", "w.15tt"]
     values = [80, 4800, 60, 400, 280, 300]
@@ -73,11 +80,11 @@ def riders(tmp_path):
     bouts = [{"id": 1, "period": p, "session": 1, "bout": b, "time": t}
              for p in (1, 2, 3) for b in (1, 2) for t in BOUT]  # fmt: skip
     rows = pd.DataFrame(bouts).assign(vo2=4000, hr=160.0, **{"vo2.kg": 50.0})
-    (tmp_path / "session-data").mkdir()
+    (folder / "session-data").mkdir()
     sheets = {"testday1": day_1, "testday2": day_2, "hb-data": blood, "diary-data": diary}
     for name, table in (sheets | {"sessions-data": sessions, "session-data/FP1": rows}).items():
-        table.to_excel(tmp_path / f"{name}.xlsx", index=False)
-    return tmp_path
+        table.to_excel(folder / f"{name}.xlsx", index=False)
+    return folder
 
 
 def _change(path, column, row, value):

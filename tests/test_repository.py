@@ -96,6 +96,7 @@ def test_references_are_cited_and_complete(root):
 # A module imports what stands on its own line or on one above.
 WINGS = """
 errors paths schema intensity fingerprint
+cluster
 protocol
 evaluate
 collect

@@ -36,7 +36,7 @@ def test_a_redo_says_beforehand_how_long_it_takes(monkeypatch, tmp_path):
             raise UserError("no such result")
         return SimpleNamespace(seconds=7200.0)
 
-    def redo(study, dataset, workers, progress):
+    def redo(study, dataset, workers, progress, spread):
         assert any(line.startswith("in all about") for line in said)
         return tmp_path / f"{study.name}-{dataset}.parquet"
 

@@ -1,17 +1,19 @@
 """The runner and the accepted tables: resumed, never done twice, never believed when spoilt."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as parquet
 import pytest
 
-from sportsml_lite import studies
+from sportsml_lite import cluster, studies
 from sportsml_lite.errors import UserError
 from sportsml_lite.protocol import fold_athletes
-from sportsml_lite.studies import accepted, runner
+from sportsml_lite.studies import accepted, remote, runner
 from sportsml_lite.studies.runner import Options, Study
 
 PEOPLE = [f"a{i:02}" for i in range(10)]
@@ -86,6 +88,55 @@ def test_a_killed_run_resumes_and_repeats_nothing(tmp_path):
     assert len(CALLS) == 10
     pd.testing.assert_frame_equal(whole, again)
     assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """A cluster of one worker, which is this process; ``said`` is what it says."""
+    said = []
+
+    def spread(client, tasks, work, check, say):
+        for task in tasks:
+            answer = cluster._do(work, check, task)
+            if answer.refusal:
+                raise UserError(f"worker here: {answer.refusal}")
+            yield task, answer.error or answer.value
+
+    monkeypatch.setattr(cluster, "connect", lambda *_: nullcontext())
+    monkeypatch.setattr(cluster, "spread", spread)
+    return partial(remote.spread, "tcp://there:1", said.append)
+
+
+def test_jobs_of_a_cluster_give_the_same_table_and_are_kept_here(elsewhere):
+    whole = runner.run(STUDY, Options(), spread=elsewhere).scores
+    assert len(CALLS) == 10
+    pd.testing.assert_frame_equal(runner.run(STUDY, Options()).scores, whole)
+    assert len(CALLS) == 10, "rows that travelled back are rows of a finished job"
+
+
+def test_a_worker_with_other_code_does_no_job(elsewhere, alone, monkeypatch):
+    other = alone | {"code": {"m:f": "2"}, "libraries": {"numpy": "2"}}
+    answers = iter([alone, other])
+    monkeypatch.setattr(runner, "depends_on", lambda study, options: next(answers))
+    with pytest.raises(UserError, match="sportsml_lite differs: m:f; install the same version; "
+                       "library numpy differs: 2 instead of 1"):  # fmt: skip
+        runner.run(STUDY, Options(), spread=elsewhere)
+    assert not CALLS
+
+
+def test_a_worker_whose_package_was_edited_must_be_started_again(elsewhere, monkeypatch):
+    monkeypatch.setattr(remote, "_package", lambda: ("edited",))
+    with pytest.raises(UserError, match="edited since it started; start the worker again"):
+        runner.run(STUDY, Options(), spread=elsewhere)
+
+
+def test_what_a_job_raises_on_a_worker_is_raised_here(elsewhere, monkeypatch):
+    def broken(data, split, seed, arms, options):
+        raise UserError("fold 0: nobody is left")
+
+    monkeypatch.setattr(studies, "find", lambda name: replace(STUDY, score=broken))
+    with pytest.raises(UserError, match="nobody is left"):
+        runner.run(STUDY, Options(), spread=elsewhere)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 no table", None])

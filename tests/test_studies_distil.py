@@ -19,8 +19,8 @@ QUICK = Options("simulated", profile="quick")
 
 
 @pytest.fixture(scope="module")
-def task():
-    return distil.load_task("simulated", seed=0, n_athletes=20, sessions_each=1)
+def task(simulated_task):
+    return simulated_task(20, 1)
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from sportsml_lite.baselines.windows import (
     fit_symmetric_scores,
     fit_window_baseline,
 )
+from sportsml_lite.deploy.kept import load_kept
 from sportsml_lite.errors import UserError
 from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.models import Student
-from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.studies import pipeline as study
 from sportsml_lite.studies.runner import Options, depends_on, first_job, run
 from sportsml_lite.studies.transfer import Data
@@ -29,8 +29,8 @@ OPTIONS = Options("simulated", profile="quick", settings={"k": 1, "n_labelled": 
 
 
 @pytest.fixture(scope="module")
-def task():
-    return load_task("simulated", n_athletes=12, sessions_each=2)
+def task(simulated_task):
+    return simulated_task(12, 2)
 
 
 @pytest.fixture
@@ -277,6 +277,29 @@ def test_a_kept_student_reads_raw_windows_as_it_did(folders, tmp_path, trained):
         with pytest.raises(UserError, match="keep = true"):
             study.keep(replace(options, profile=profile), scores, folder)
     assert not list(tmp_path.glob("student*"))
+
+
+def test_beside_a_kept_student_lie_the_heads_that_the_study_examined(folders, tmp_path, trained):
+    options = apart(folders)
+    scores = run(study.STUDY, options, ("only_distilled",), folder=tmp_path).scores
+    study.keep(options, scores, tmp_path / "kept")
+    kept = load_kept(tmp_path / "kept")
+    data, split, job = first_job(study.STUDY, options)
+    room = study.Room.make(data, split, job.seed, options)
+    wanted = room.said(study.ARMS["whole"])
+    assert set(kept.heads) == set(wanted["athlete"]) <= set(split.test)
+    features = room.shots.features(kept.student).numpy()
+    rows, _ = room.shots.test(room.k)
+    heads = [kept.heads[name] for name in room.shots.athlete[rows]]
+    answers = [weight @ features[r] + bias for r, (weight, bias) in zip(rows, heads, strict=True)]
+    found = [int(answer.argmax()) for answer in answers]
+    assert found == wanted["predicted"].tolist()
+    assert kept.prior.kappa == study.KAPPA
+    population = room.population(kept.student)
+    np.testing.assert_allclose(kept.prior.means, population.means.float(), rtol=1e-6)
+    assert 0 < len(kept.calibration) <= 64
+    train = {row.tobytes() for row in room.fold.train.X.numpy()}
+    assert {row.tobytes() for row in kept.calibration} <= train
 
 
 def test_a_quick_run_takes_the_fold_that_tests_most(task):

@@ -10,7 +10,6 @@ import torch
 from sportsml_lite import schema
 from sportsml_lite.errors import UserError
 from sportsml_lite.losses import Hard, Soft
-from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.studies import surface
 from sportsml_lite.studies.runner import Options
 from sportsml_lite.studies.surface import ARMS, QUESTIONS, Data, Room
@@ -21,9 +20,8 @@ QUICK = Options("simulated", profile="quick")
 
 
 @pytest.fixture(scope="module")
-def data():
-    task = load_task("simulated", seed=0, n_athletes=20, sessions_each=1)
-    return Data(task, surface.strangers(6, QUICK))
+def data(simulated_task):
+    return Data(simulated_task(20, 1), surface.strangers(6, QUICK))
 
 
 @pytest.fixture(scope="module")

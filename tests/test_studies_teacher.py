@@ -10,7 +10,7 @@ import torch
 from sportsml_lite import schema
 from sportsml_lite.collect.datasets.swimming import INERTIAL
 from sportsml_lite.findings import teacher as findings
-from sportsml_lite.prepare.tasks import MIRRORED, Task, load_task
+from sportsml_lite.prepare.tasks import MIRRORED, Task
 from sportsml_lite.prepare.tasks import STROKES as ALL_STROKES
 from sportsml_lite.schema import Windows
 from sportsml_lite.studies import teacher as study
@@ -25,8 +25,8 @@ STROKES = ("transition", "freestyle", "butterfly")
 
 
 @pytest.fixture(scope="module")
-def task():
-    return load_task("simulated", seed=0, n_athletes=20, sessions_each=1)
+def task(simulated_task):
+    return simulated_task(20, 1)
 
 
 @pytest.fixture

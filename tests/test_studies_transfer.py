@@ -37,8 +37,8 @@ def untrained(fold, seed, config, shift=0):
 
 
 @pytest.fixture(scope="module")
-def task():
-    return load_task("simulated", n_athletes=12, sessions_each=2)
+def task(simulated_task):
+    return simulated_task(12, 2)
 
 
 @pytest.fixture(autouse=True)

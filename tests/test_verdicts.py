@@ -39,13 +39,15 @@ def table(arms, athletes=6, partitions=2, folds=3, metric="macro_f1"):
 def drawn(rng, athletes, partitions, fold_sd, noise, skewed=False):
     """Gains of which an athlete's own part, a fold's model's part and noise are known: mean 0."""
     own = rng.exponential(1, athletes) - 1 if skewed else rng.normal(0, 1, athletes)
-    rows = []
-    for partition in range(partitions):
-        fold = rng.permutation(athletes) % 5
+    folds, values = [], []
+    for _ in range(partitions):
+        folds.append(rng.permutation(athletes) % 5)
         model = rng.normal(0, fold_sd, 5)
-        value = own + model[fold] + rng.normal(0, noise, athletes)
-        rows += [(str(i), partition, fold[i], partition, value[i]) for i in range(athletes)]
-    return pd.DataFrame(rows, columns=[*LEVELS, "v"]).set_index(LEVELS)["v"]
+        values.append(own + model[folds[-1]] + rng.normal(0, noise, athletes))
+    person, part = np.tile(np.arange(athletes), partitions), np.repeat(range(partitions), athletes)
+    levels = [[str(i) for i in range(athletes)], range(partitions), range(5), range(partitions)]
+    codes = [person, part, np.concatenate(folds), part]
+    return pd.Series(np.concatenate(values), pd.MultiIndex(levels, codes, names=LEVELS))
 
 
 @pytest.mark.parametrize(

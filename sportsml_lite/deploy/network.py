@@ -113,6 +113,19 @@ class Network:
         h = self.states(x)
         return np.concatenate([h.mean(2), h[:, :, -1]], 1)
 
+    def running_logits(self, x: np.ndarray) -> np.ndarray:
+        """Answers at every step of whole recordings, (N, n_classes, T / stride).
+
+        x : (N, C, T) scaled. The head sees the mean of the last ``steps`` states, of fewer at the
+        start; what came before the window is remembered, as a stream remembers it.
+        """
+        h = self.states(x).astype(np.float64)
+        total = np.cumsum(h, 2)
+        total[:, :, self.steps :] -= total[:, :, : -self.steps].copy()
+        count = np.minimum(np.arange(1, h.shape[2] + 1), self.steps)
+        answer = self.head_mean @ (total / count) + self.head_last @ h
+        return (answer + self.head_bias[:, None]).astype(np.float32)
+
     def logits(self, x: np.ndarray) -> np.ndarray:
         """Answers (N, n_classes) to scaled windows (N, C, T)."""
         head = np.concatenate([self.head_mean, self.head_last], 1)

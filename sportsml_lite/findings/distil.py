@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -189,9 +190,10 @@ def telling_window(scores: pd.DataFrame, *dull: str) -> tuple[str, pd.Series]:
     rows = scores[(scores["metric"] == "logit") & (scores["arm"] == "teacher")]
     keys = ["athlete", "partition", "fold", "truth"]
     logits = rows.pivot_table(index=keys, columns="answer", values="value").dropna()
-    two = [z.nlargest(2) for _, z in logits.iterrows()]
-    gap = pd.Series([z.iloc[0] - z.iloc[1] for z in two], logits.index)
-    gap = gap[[not set(z.index) & set(dull) for z in two]]
+    order = logits.to_numpy().argsort(axis=1)[:, -2:]
+    two = np.take_along_axis(logits.to_numpy(), order, axis=1)
+    gap = pd.Series(np.diff(two, axis=1).ravel(), logits.index)
+    gap = gap[~np.isin(logits.columns.to_numpy()[order], dull).any(axis=1)]
     if gap.empty:
         raise UserError("scores: no window on which the teacher doubts between two such classes")
     return gap.idxmin()[-1], logits.loc[gap.idxmin()]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import builtins
+import io
 
 # Okabe and Ito's colours (2008), told apart with every common colour vision. The page turns a
 # figure's lightness round in dark mode (book/_static/book.css), so figures are drawn for white.
@@ -69,6 +71,13 @@ def figure(rows: int = 1, cols: int = 1, height_in: float = 3.6, **options):
     fig, axes = plt.subplots(rows, cols, figsize=(WIDTH_IN, height_in), **options)
     plt.close(fig)
     return fig, axes
+
+
+def embedded(fig) -> str:
+    """A figure as SVG in base64, for a page of one file; equal figures give equal text."""
+    file = io.BytesIO()
+    fig.savefig(file, format="svg", metadata={"Date": None})
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def nothing(why: str):

@@ -35,6 +35,7 @@ from sportsml_lite.publish.runs import (
 )
 
 Say = Callable[[str], None]
+FEW = 2  # chapters whose kernels are started one by one, since warming up would take longer
 WORKERS = 1 + (os.cpu_count() or 1)  # kernels: while one starts, its core would wait
 BUILDER = ("book.py", "exercises.py", "record.py")  # what a page depends on, beside its sources
 FOLDED = (
@@ -72,15 +73,32 @@ def execute_stale(root: Path, say: Say, workers: int = WORKERS) -> list[Chapter]
     ------
     Failed naming every chapter that failed and where its executed part lies
     """
-    jobs, todo, failures = {}, [], []
+    todo = {}
+    for chapter in sorted(chapters(root), key=lambda c: c.is_lab):  # lessons take longer
+        inputs, reason = stale(root, chapter)
+        if reason:
+            say(f"  {chapter.name}: {reason}")
+            todo[chapter] = inputs
+    if todo:
+        from sportsml_lite.publish import kernels
+
+        with kernels.warm() if len(todo) > FEW else contextlib.nullcontext():
+            failures = _execute_all(root, todo, say, workers)
+        if failures:
+            raise Failed("\n".join(failures))
+    return list(todo)
+
+
+def _execute_all(
+    root: Path, todo: dict[Chapter, dict[str, str]], say: Say, workers: int
+) -> list[str]:
+    """Execute chapters side by side; what went wrong. An interrupt ends their kernels, too."""
+    from sportsml_lite.publish import kernels
+
+    failures = []
     pool = ThreadPoolExecutor(workers)
+    jobs = {pool.submit(_execute_one, root, c, inputs): c.name for c, inputs in todo.items()}
     try:
-        for chapter in sorted(chapters(root), key=lambda c: c.is_lab):  # lessons take longer
-            inputs, reason = stale(root, chapter)
-            if reason:
-                say(f"  {chapter.name}: {reason}")
-                todo.append(chapter)
-                jobs[pool.submit(_execute_one, root, chapter, inputs)] = chapter.name
         for job in _watched(jobs):
             try:
                 say(f"  {jobs[job]}: executed in {job.result():.1f} s")
@@ -89,12 +107,12 @@ def execute_stale(root: Path, say: Say, workers: int = WORKERS) -> list[Chapter]
                 say(f"  {failures[-1]}")
     except KeyboardInterrupt:
         say("  interrupted: what is finished is kept, the rest is left for the next build")
+        pool.shutdown(wait=False, cancel_futures=True)
+        kernels.stop()
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-    if failures:
-        raise Failed("\n".join(failures))
-    return todo
+    return failures
 
 
 def _watched(jobs: dict[Future, str]) -> Iterator[Future]:

@@ -235,10 +235,21 @@ def check(chapter: Chapter, given: dict[str, str]) -> dict[str, object]:
                 f"chapter {chapter.name} has no parameter {name!r}{hint or '.'} "
                 f"Parameters: {', '.join(known)}"
             )
-        values[name] = known[name].read(text)
-        if name in FOLDERS and values[name]:
-            _check_folder(name, values[name])
+        values[name] = value_of(known[name], text)
     return values
+
+
+def value_of(parameter: Parameter, text: str) -> object:
+    """The value that ``text`` gives a parameter; a folder must be there.
+
+    Raises
+    ------
+    UserError naming the parameter
+    """
+    value = parameter.read(text)
+    if parameter.name in FOLDERS and value:
+        _check_folder(parameter.name, value)
+    return value
 
 
 def check_values(name: str, values: dict[str, object]) -> None:

@@ -5,8 +5,6 @@ The page is one file that needs no network, in light and in dark.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import cache
@@ -138,13 +136,7 @@ def _picture(plan: Plan) -> str:
 
     with matplotlib.rc_context():
         style.use()
-        return _svg(figures.best_weeks(plan.ranking, against(plan)))
-
-
-def _svg(fig) -> str:
-    file = io.BytesIO()
-    fig.savefig(file, format="svg", metadata={"Date": None})
-    return base64.b64encode(file.getvalue()).decode()
+        return style.embedded(figures.best_weeks(plan.ranking, against(plan)))
 
 
 def rows(plan: Plan) -> list[dict[str, str]]:

@@ -81,18 +81,31 @@ def _is_here(dataset: str) -> bool:
     return Options(dataset).simulated or fetch.locate(dataset) is not None
 
 
-def redo(study: str | None, dataset: str | None, workers: int | None, say: Say) -> None:
+def redo(
+    study: str | None, dataset: str | None, workers: int | None, say: Say, scheduler: str = ""
+) -> None:
     """Compute accepted tables anew from raw data; say beforehand how long that will take.
 
     A finished job is kept: a run that was killed goes on where it stopped.
 
+    Parameters
+    ----------
+    study, dataset : one, all of one study, or all
+    workers : processes here; None is one a core
+    say : told what is done
+    scheduler : address of a Dask cluster that does the jobs instead
+
     Raises
     ------
-    UserError for an unknown study or data set, or one that this computer lacks
+    UserError for an unknown study or data set, one that this computer lacks, or a scheduler that
+    does not answer
     """
     from sportsml_lite.studies import accepted
 
-    workers = workers or os.cpu_count() or 1
+    if workers and scheduler:
+        raise UserError("--workers starts processes here, --scheduler asks a cluster: give one")
+    workers = 1 if scheduler else workers or os.cpu_count() or 1
+    spread = _spread(scheduler, say) if scheduler else None
     todo = chosen(study, dataset)
     absent = [name for name in dict.fromkeys(name for _, name in todo) if not _is_here(name)]
     if absent:
@@ -100,14 +113,24 @@ def redo(study: str | None, dataset: str | None, workers: int | None, say: Say) 
     todo = [(each, name) for each, name in todo if name not in absent]
     if not todo:
         raise UserError(f"nothing to redo: the data set {absent[0]!r} is not on this computer")
-    for line in _plan(todo, workers):
+    for line in _plan(todo, workers, "of one worker" if scheduler else f"with {workers} processes"):
         say(line)
     for each, name in todo:
-        path = accepted.redo(each, name, workers=workers, progress=lambda text: say(f"  {text}"))
+        path = accepted.redo(
+            each, name, workers=workers, progress=lambda text: say(f"  {text}"), spread=spread
+        )
         say(f"accepted: {path.name}")
 
 
-def _plan(todo: list[tuple[object, str]], workers: int) -> Iterator[str]:
+def _spread(scheduler: str, say: Say) -> Callable:
+    from functools import partial
+
+    from sportsml_lite.studies import remote
+
+    return partial(remote.spread, scheduler, say)
+
+
+def _plan(todo: list[tuple[object, str]], workers: int, who: str) -> Iterator[str]:
     """How long each took when it was accepted; jobs already finished here cost nothing."""
     from sportsml_lite.studies import accepted
 
@@ -123,7 +146,7 @@ def _plan(todo: list[tuple[object, str]], workers: int) -> Iterator[str]:
         yield f"{study.name} {dataset}: about {minutes:.0f} min"
     more = f", and {unknown} that were never timed" if unknown else ""
     yield (
-        f"in all about {total:.0f} min with {workers} processes{more}; what is finished is kept, "
+        f"in all about {total:.0f} min {who}{more}; what is finished is kept, "
         "so that the same command goes on after a stop"
     )
 

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sportsml_lite.publish.record import record, recorded
 __all__ = ["Failed", "dependencies", "execute", "key", "record", "recorded", "run"]
 
 RUN_DIR = "SPORTSML_RUN_DIR"  # where a running lab leaves its table of scores
+RECORD, SCORES = "record.json", "scores.parquet"  # files of a run, beside its notebook
 START_S = 300  # s that a kernel may take to start, on a computer that is busy with other runs
 
 # --- what a run depends on -----------------------------------------------------------------------
@@ -30,25 +32,49 @@ def dependencies(chapter: Chapter, values: dict[str, object]) -> dict[str, str]:
     The definitions of the package that its code reaches, versions of the libraries that these
     import, its text, parameters and data, and the accepted results of the studies that it names.
     """
+    return of_chapter(chapter) | of_settings(defaults(chapter) | values)
+
+
+def defaults(chapter: Chapter) -> dict[str, object]:
+    """The value of each parameter that nobody gives."""
+    return {name: parameter.default for name, parameter in chapter.parameters().items()}
+
+
+def of_chapter(chapter: Chapter) -> dict[str, str]:
+    """The part of :func:`dependencies` that is the same for all runs of a chapter."""
     from sportsml_lite import fingerprint
-    from sportsml_lite.collect import fetch
 
     code = chapter.code()
     reached = fingerprint.of_code(code)
     inputs = {f"notebook {chapter.name}": _sha256(chapter.source.read_bytes())}
-    settings = {name: p.default for name, p in chapter.parameters().items()} | values
-    inputs["parameters"] = json.dumps(settings, sort_keys=True)
-    own = str(settings["data_dir"])
-    folder = Path(own).expanduser() if own else fetch.locate(str(settings["dataset"]))
-    inputs["data"] = fetch.fingerprint(folder) if folder else "none"
-    if settings.get("test_dir"):
-        inputs["test"] = fetch.fingerprint(Path(str(settings["test_dir"])).expanduser())
     for name in studies_named(code, reached.code):
         for path in sorted((project_root() / "results").glob(f"{name}-*.parquet")):
             inputs[f"result {path.stem}"] = _sha256(path.read_bytes())
     inputs["python"] = platform.python_version()
     inputs |= {f"library {name}": version for name, version in reached.libraries.items()}
     return inputs | {name: hash_ for name, hash_ in reached.code.items() if ":" in name}
+
+
+def of_settings(
+    settings: dict[str, object], hash_of: Callable[[Path], str] | None = None
+) -> dict[str, str]:
+    """The part of :func:`dependencies` that is a run's own: its parameters and its data.
+
+    Parameters
+    ----------
+    settings : every parameter's value
+    hash_of : gives the fingerprint of a folder of data; None reads all of it
+    """
+    from sportsml_lite.collect import fetch
+
+    hash_of = hash_of or fetch.fingerprint
+    inputs = {"parameters": json.dumps(settings, sort_keys=True)}
+    own = str(settings["data_dir"])
+    folder = Path(own).expanduser() if own else fetch.locate(str(settings["dataset"]))
+    inputs["data"] = hash_of(folder) if folder else "none"
+    if settings.get("test_dir"):
+        inputs["test"] = hash_of(Path(str(settings["test_dir"])).expanduser())
+    return inputs
 
 
 def studies_named(code: str, reached: Iterable[str]) -> list[str]:
@@ -75,12 +101,16 @@ def _sha256(data: bytes) -> str:
 def execute(chapter: Chapter, values: dict[str, object], output: Path, progress: bool) -> None:
     """Execute a chapter with papermill into ``output``, which is kept also on failure.
 
+    Within :func:`sportsml_lite.publish.kernels.warm` the kernel has its libraries already.
+
     Raises
     ------
     UserError if the chapter refused what the reader gave; Failed if it broke
     """
     import papermill
     from papermill.exceptions import PapermillExecutionError
+
+    from sportsml_lite.publish import kernels
 
     output.parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models: two threads only get in the way
@@ -92,6 +122,7 @@ def execute(chapter: Chapter, values: dict[str, object], output: Path, progress:
             progress_bar=progress,
             start_timeout=START_S,
             cwd=str(Path.cwd()),
+            kernel_manager_class=kernels.Manager,
             extra_arguments=["--log-level=CRITICAL"],  # the kernel's own notices help no reader
         )
     except PapermillExecutionError as error:
@@ -119,24 +150,68 @@ def run(
     leaves ``scores.parquet`` there, too. A run that stops midway leaves the last whole one as it
     was, and ``<chapter>.unfinished.ipynb`` beside it.
     """
+    values = check(chapter, given)
+    return keep(chapter, values, dependencies(chapter, values), progress, say)
+
+
+def keep(
+    chapter: Chapter,
+    values: dict[str, object],
+    inputs: dict[str, str],
+    progress: bool = False,
+    say: Callable[[str], None] = print,
+    again: bool = True,
+) -> Path:
+    """As :func:`run`, of values that are checked and whose dependencies are known.
+
+    Parameters
+    ----------
+    chapter, values, inputs : what to run, and the :func:`dependencies` that name its folder
+    progress, say : as for :func:`run`
+    again : execute a run anew that is finished
+    """
     import nbformat
 
-    values = check(chapter, given)
-    inputs = dependencies(chapter, values)
-    folder = project_root() / "runs" / chapter.name / key(inputs)
+    folder = folder_of(chapter, inputs)
     output = folder / f"{chapter.name}.ipynb"
     part = folder / f"{chapter.name}.unfinished.ipynb"
     with naming(folder), alone(folder, say, "the same run is under way"):
+        if not again and is_finished(folder):
+            return folder
+        begun = time.perf_counter()
         with _run_dir(folder):
             execute(chapter, values, part, progress)
         notebook = nbformat.read(part, as_version=4)
         numbers = {name: None if n != n else n for name, n in recorded(notebook).items()}  # no NaN
         summary = {"chapter": chapter.name, "parameters": values, "numbers": numbers}
-        record_file = folder / "record.json"
+        summary |= {"seconds": round(time.perf_counter() - begun, 1)}
+        record_file = folder / RECORD
         record_file.unlink(missing_ok=True)  # a record always belongs to the notebook beside it
         os.replace(part, output)
-        write_atomically(record_file, json.dumps(summary | {"inputs": inputs}, indent=1))
+        summary |= {"files": _sums(folder, (output.name, SCORES)), "inputs": inputs}
+        write_atomically(record_file, json.dumps(summary, indent=1))
     return folder
+
+
+def folder_of(chapter: Chapter, inputs: dict[str, str]) -> Path:
+    """Where a run with these :func:`dependencies` is kept."""
+    return project_root() / "runs" / chapter.name / key(inputs)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run's folder is whole: its record is its own, and the files beside it are its."""
+    try:
+        record_ = read_record(folder)
+        files = record_["files"]
+        return key(record_["inputs"]) == folder.name and _sums(folder, files) == files
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _sums(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """sha256 of the files of a run that are there."""
+    paths = [folder / name for name in names]
+    return {path.name: _sha256(path.read_bytes()) for path in paths if path.is_file()}
 
 
 @contextlib.contextmanager
@@ -194,7 +269,7 @@ def _run_dir(folder: Path) -> Iterator[None]:
 
 def read_record(folder: Path) -> dict:
     """The ``record.json`` that :func:`run` left in the folder of a run."""
-    return json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    return json.loads((folder / RECORD).read_text(encoding="utf-8"))
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -25,6 +25,7 @@ NAMES = (
     "privileged",
     "transfer",
     "pipeline",
+    "deploy",
 )
 
 

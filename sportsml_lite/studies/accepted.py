@@ -223,8 +223,12 @@ def summary(found: Accepted, study: Study) -> pd.DataFrame:
     return out.fillna("")
 
 
-def redo(study: Study, dataset: str, workers: int = 2, progress=None, seed: int = 0) -> Path:
+def redo(
+    study: Study, dataset: str, workers: int = 2, progress=None, seed: int = 0, spread=None
+) -> Path:
     """Run a study on a data set from raw data, whatever is not done yet, and accept it.
+
+    The parameters are those of :func:`~sportsml_lite.studies.runner.run`.
 
     Raises
     ------
@@ -233,7 +237,8 @@ def redo(study: Study, dataset: str, workers: int = 2, progress=None, seed: int 
     if dataset not in study.datasets:
         raise UserError(f"{study.name} has no data set {dataset!r}: choose one of "
                         f"{', '.join(study.datasets)}")  # fmt: skip
-    result = runner.run(study, Options(dataset, seed=seed), workers=workers, progress=progress)
+    result = runner.run(study, Options(dataset, seed=seed), workers=workers, progress=progress,
+                        spread=spread)  # fmt: skip
     return write(result, path_of(study.name, dataset))
 
 

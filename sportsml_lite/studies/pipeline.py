@@ -19,6 +19,7 @@ import torch
 
 from sportsml_lite.baselines.personal import fit_score_means, ridge_says
 from sportsml_lite.baselines.windows import fit_symmetric_scores, fit_window_baseline
+from sportsml_lite.deploy.kept import card_of, parts_of
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import Comparison, compare
 from sportsml_lite.losses import Hard, Soft
@@ -330,7 +331,9 @@ class Room:
 def keep(options: Options, scores: pd.DataFrame, folder: str) -> Card:
     """Write the distilled student of the first job, and its card, into a folder.
 
-    With ``test_dir`` that is the one of all athletes but those who validate and test.
+    With ``test_dir`` that is the one of all athletes but those who validate and test. Beside it lie
+    the others' class means, windows by which it is calibrated, and the head of each test athlete
+    who can give k windows a class.
 
     Parameters
     ----------
@@ -348,28 +351,17 @@ def keep(options: Options, scores: pd.DataFrame, folder: str) -> Card:
         )
     data, split, job = first_job(STUDY, options)
     room = Room.make(data, split, job.seed, options)
-    windows, sensors = data.task.windows, room.fold.sensors
-    read = (room.fold.train.X != 0).any(2).any(0).tolist()
     student = room.network("taught", 0, room.fold)[0].model
     own = scores[(scores["partition"] == job.partition) & (scores["fold"] == job.fold)]
     means = own[own["metric"] == "macro_f1"].groupby("arm")["value"].mean()
-    card = Card(
-        channels=windows.channels,
-        rate_hz=windows.rate_hz,
-        samples=windows.X.shape[2],
-        mean=tuple(sensors.mean.tolist()),
-        factor=tuple(f if r else None for f, r in zip(sensors.factor.tolist(), read, strict=True)),
-        classes=windows.classes,
-        width=student.stem.out_channels,
-        kernel=student.kernel,
-        stride=student.stride,
-        dataset=options.name,
-        athletes=len(split.train),
-        labelled=len(room.labelled),
-        seed=job.seed,
+    card = card_of(
+        student, room.fold, dataset=options.name, athletes=len(split.train),
+        labelled=len(room.labelled), seed=job.seed,
         scores={f"macro_f1, {TITLES[a]}": float(means[a]) for a in KEPT if a in means},
-    )
-    keep_student(student, card, folder)
+    )  # fmt: skip
+    shots = None if room.measured is not None else room.shots
+    parts = parts_of(student, room.fold, room.labelled, shots, room.k, KAPPA)
+    keep_student(student, card, folder, parts)
     return card
 
 

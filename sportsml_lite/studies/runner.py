@@ -191,6 +191,7 @@ def run(
     workers: int = 1,
     progress: Callable[[str], None] | None = None,
     folder: Path | None = None,
+    spread: Callable[..., Iterator[None]] | None = None,
 ) -> Result:
     """Run a study's jobs, those that are not done yet, and join their rows.
 
@@ -202,6 +203,8 @@ def run(
     workers : processes, each of one thread
     progress : told a line after each job
     folder : of the finished jobs; None is ``_build/studies``
+    spread : does jobs elsewhere: study, options, arms, jobs, inputs → an iterator that yields after
+        each (``studies.remote``); None is in processes here
 
     Raises
     ------
@@ -216,7 +219,13 @@ def run(
     todo = [job for job, path in stored.items() if _read(path) is None]
     done = len(plan) - len(todo)
     begun = time.perf_counter()
-    for _ in _each(study, options, chosen, [(job, stored[job]) for job in todo], workers):
+    jobs_ = [(job, stored[job]) for job in todo]
+    doing = (
+        spread(study, options, chosen, jobs_, inputs)
+        if spread
+        else _each(study, options, chosen, jobs_, workers)
+    )
+    for _ in doing:
         done += 1
         if progress:
             spent = time.perf_counter() - begun
@@ -347,7 +356,7 @@ def _do(name: str, options: Options, arms: tuple[str, ...], job: Job, path: Path
 
     study = study or find(name)
     rows, seconds = run_job(study, options, {arm: study.arms[arm] for arm in arms}, job)
-    _write(rows, seconds, path)
+    keep_rows(rows, seconds, path)
 
 
 def _key(study: Study, options: Options, inputs: dict, names, job: Job) -> str:
@@ -362,7 +371,8 @@ def _key(study: Study, options: Options, inputs: dict, names, job: Job) -> str:
     return f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _write(rows: pd.DataFrame, seconds: float, path: Path) -> None:
+def keep_rows(rows: pd.DataFrame, seconds: float, path: Path) -> None:
+    """Write the rows of a finished job, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     rows.assign(_seconds=seconds).to_parquet(part, index=False)
