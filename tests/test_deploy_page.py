@@ -270,6 +270,26 @@ def test_it_fits_a_telephone_and_both_lights(browser, file):
     assert len(seen) == 2
 
 
+def test_in_the_book_it_follows_the_books_switch_and_needs_no_bar_to_scroll(
+    browser, file, tmp_path
+):
+    from html import escape
+
+    book = tmp_path / "book.html"
+    text = escape(file.read_text(encoding="utf-8"))
+    book.write_text(f'<html data-theme="dark"><body><iframe srcdoc="{text}" width="700"></iframe>')
+    tab = browser.new_page(color_scheme="light")
+    tab.goto(book.as_uri())
+    frame = tab.frames[1]
+    frame.wait_for_selector("#screen")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert frame.evaluate(paper) == "rgb(22, 22, 22)"
+    tab.evaluate("document.documentElement.dataset.theme = 'light'")
+    wait(frame, f"{paper} === 'rgb(255, 255, 255)'")
+    wait(frame, "document.scrollingElement.scrollHeight <= innerHeight + 2")
+    tab.close()
+
+
 # --- the reader's own files ----------------------------------------------------------------------
 
 

@@ -277,16 +277,19 @@ function listen() {
   onresize = draw;
 }
 
-/** The book's own switch between light and dark, where a page of the book shows this one. */
+/** In a frame of the book: as tall as its content, light or dark as the book's own switch says. */
 function dress() {
   const root = document.documentElement;
+  matchMedia("(prefers-color-scheme: dark)").onchange = draw;
   try {
+    if (!frameElement) return;
     const outer = parent.document.documentElement;
     const follow = () => { root.dataset.theme = outer.dataset.theme ?? ""; draw(); };
-    if (outer !== root) new MutationObserver(follow).observe(outer, { attributeFilter: ["data-theme"] });
-    if (outer !== root) follow();
-  } catch { /* a page on the disk may not look at another: the system's choice stands */ }
-  matchMedia("(prefers-color-scheme: dark)").onchange = draw;
+    new MutationObserver(follow).observe(outer, { attributeFilter: ["data-theme"] });
+    follow();
+    const grow = () => { frameElement.style.height = `${root.querySelector("main").offsetHeight}px`; };
+    new ResizeObserver(grow).observe(root.querySelector("main"));
+  } catch { /* a page may not look at one from elsewhere: the system's choice stands */ }
 }
 
 /** The recording with the most classes, the first of them. */
