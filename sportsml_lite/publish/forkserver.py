@@ -35,7 +35,6 @@ LIBRARIES = (
 SETTINGS = {
     "OMP_NUM_THREADS": "1",  # BLAS starts its threads on import
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # and so does pyarrow's allocator
-    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # a GPU that was looked at is of no use after a fork
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # as a kernel sets it
 }
 REQUEST_S = 10  # s in which a request must have come
