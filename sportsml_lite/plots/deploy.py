@@ -130,7 +130,7 @@ def guided(t_s, heart, probability, truth, said, classes):
     top.set_ylabel("heart rate\n(share of max)")
     colors = (CYCLE[4], CYCLE[5], CYCLE[1])
     middle.stackplot(minutes, np.nan_to_num(probability).T, colors=colors, lw=0, alpha=0.85,
-                     labels=classes)  # fmt: skip
+                     labels=[name.replace("_", " ") for name in classes])  # fmt: skip
     middle.set(ylabel="probability", ylim=(0, 1))
     middle.legend(loc="upper center", bbox_to_anchor=(0.5, 1.22), ncol=3, fontsize=SMALL,
                   handlelength=1)  # fmt: skip
@@ -143,6 +143,8 @@ def guided(t_s, heart, probability, truth, said, classes):
             low.fill_between(minutes, place, place + 0.8, where=values == name, step="post",
                              color=shade, lw=0)  # fmt: skip
     low.set(yticks=[0.4, 1.4], yticklabels=["said", "truth"], xlabel="time (min)")
+    for at, (name, shade) in zip((0.1, 0.3, 0.5), marks.items(), strict=True):
+        low.annotate(f"■ {name}", (at, -0.9), xycoords="axes fraction", fontsize=SMALL, color=shade)
     low.spines["left"].set_visible(False)
     low.tick_params(axis="y", length=0)
     return fig
