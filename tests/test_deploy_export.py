@@ -11,6 +11,7 @@ from test_deploy_network import a_student
 
 from sportsml_lite.cli import main
 from sportsml_lite.deploy import export, kept, onnx
+from sportsml_lite.deploy.compiled import compile_c, compiler
 from sportsml_lite.training.keep import keep_student
 
 pytest.importorskip("onnx", reason="needs the extra 'export'")
@@ -96,6 +97,29 @@ def test_int8_with_its_bound_in_the_card(student, tmp_path):
     card = export.read_card(tmp_path)
     assert card["int8"]["same_answer"] > 0.9
     assert onnx.load(tmp_path / "student_int8.onnx", card)
+
+
+def test_c_in_float_and_in_whole_numbers_with_the_card_in_its_header(student, tmp_path):
+    done = sportsml(student, "--to", "c", "--athlete", "b/ob", "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    card = export.read_card(tmp_path)
+    own = kept.personal(kept.load_kept(student), "b/ob")
+    assert set(card["files"]) == {f"{home}student.{end}" for home in ("", "int8/") for end in "ch"}
+    for home in ("", "int8"):
+        text = (tmp_path / home / "student.h").read_text()
+        assert text.startswith("/* Model card") and '"licence": "MIT"' in text
+        if compiler():
+            program = compile_c(tmp_path / home, own.network)
+            windows = windows_of(own.network)
+            wanted = own.network.logits(own.network.scale(windows))
+            bound = 0.2 if home else 1e-5
+            assert onnx.difference(program.windows(windows)[0], wanted) < bound
+
+
+def test_a_page_with_its_card_beside_it(student, tmp_path):
+    assert sportsml(student, "--to", "page", "--out", tmp_path).exit_code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["card.json", "student.html"]
+    assert "channel_1_mps2" in (tmp_path / "student.html").read_text()
 
 
 def test_the_card_says_what_a_user_has_to_know(student):
