@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import click
 
@@ -216,8 +217,6 @@ def plan(folder, goal, days, minutes, rest_days, injury, sport, athlete, hr_max,
     session. What a week brings is expected by a model of simulated athletes, which proves nothing
     about you; no week breaks the rules, and none is medical advice.
     """
-    from pathlib import Path
-
     from sportsml_lite.publish import plan as planning
     from sportsml_lite.publish import plan_files, plan_page
     from sportsml_lite.recommend.person import weekdays
@@ -307,10 +306,22 @@ def redo(study, dataset, workers, scheduler):
     """Compute the tables anew from raw data and accept them: all, or those of STUDY [DATASET].
 
     Says beforehand how long it takes. After a stop the same command goes on where it was.
+    STUDY may be a file of yours (my_study.py), and DATASET a folder: its table is shown, and kept
+    in runs/, never in results/.
     """
     from sportsml_lite.publish import results
 
     results.redo(study, dataset, workers, click.echo, scheduler)
+
+
+@results_group.command("export")
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def export_results(folder):
+    """Write the tables with what they rest on into FOLDER (runs/crate), an RO-Crate for others."""
+    from sportsml_lite.paths import project_root
+    from sportsml_lite.publish import crate
+
+    click.echo(f"crate: {crate.export(folder or project_root() / 'runs' / 'crate')}")
 
 
 @results_group.command()

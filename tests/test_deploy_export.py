@@ -91,7 +91,7 @@ def test_a_personal_head_is_that_of_the_athlete(student):
 
 
 def test_int8_with_its_bound_in_the_card(student, tmp_path):
-    done = sportsml(student, "--to", "int8", "--athlete", "b/ob", "--out", tmp_path)
+    done = sportsml(student, "--to", "int8", "--athlete", "ann", "--out", tmp_path)
     assert done.exit_code == 0, done.output
     card = export.read_card(tmp_path)
     assert card["int8"]["same_answer"] > 0.9
@@ -134,9 +134,10 @@ def test_a_run_is_found_by_its_key(student, tmp_path, monkeypatch):
     for key in ("abcdef012345", "abcdff012345"):
         shutil.copytree(student, runs / key)
     monkeypatch.setattr(export, "project_root", lambda: tmp_path)
-    done = sportsml("abcdef", "--to", "onnx", "--athlete", "b/ob")
+    done = sportsml("abcdef", "--to", "onnx")
     assert done.exit_code == 0, done.output
-    assert (tmp_path / "runs/export-abcdef012345-onnx-b_ob/student.onnx").is_file()
+    assert (tmp_path / "runs/export-abcdef012345-onnx/student.onnx").is_file()
+    assert export.default_folder(student, "c", "b/../ob") == tmp_path / "runs/export-run-c-b_.._ob"
     done = sportsml("abcd", "--to", "onnx")
     assert done.exit_code == 2 and "2 runs begin like this" in done.stderr
     assert "no run that kept a student" in sportsml("0123", "--to", "onnx").stderr

@@ -1,5 +1,6 @@
 """The files around the code agree with each other, and the code is tidy."""
 
+import json
 import re
 import subprocess
 import sys
@@ -48,10 +49,52 @@ def test_environment_says_the_same_as_pyproject(project, conda):
 def test_every_command_installs_the_same_extras(root):
     said = [
         re.findall(r"\.\[([a-z,]+)\]", (root / name).read_text())
-        for name in ("environment.yml", "Makefile", "README.md", "book/how_to_use.md")
+        for name in (
+            "environment.yml",
+            "Makefile",
+            "README.md",
+            "book/how_to_use.md",
+            "binder/requirements.txt",
+        )
     ]
     assert {one for found in said for one in found} == {"book,lab,test"}
     assert all(said)
+
+
+def test_the_container_is_made_by_the_makefile(root, project):
+    """It has no list of its own: Python, the Makefile's environment, the command of its reader."""
+    steps = [
+        line.split(maxsplit=1)
+        for line in (root / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+        if line and not line.startswith("#")
+    ]
+    (base,) = [rest for step, rest in steps if step == "FROM"]
+    version = re.fullmatch(r"python:(\d+\.\d+)-slim", base)[1]
+    assert project["requires-python"] == f">={version}"
+    assert (root / "binder/runtime.txt").read_text() == f"python-{version}\n"
+    runs = " ".join(rest for step, rest in steps if step == "RUN")
+    assert not re.search(r"\bpip\b|\bconda\b|-m venv", runs)
+    (target,) = re.findall(r"make (\S*ready)", runs)
+    said = subprocess.run(["make", "-n", "-B", target], cwd=root, capture_output=True, text=True)
+    assert "-c constraints.txt" in said.stdout and "-e '.[book,lab,test]'" in said.stdout
+    (command,) = [json.loads(rest) for step, rest in steps if step == "CMD"]
+    assert command[0].startswith(f"{target.rpartition('/')[0]}/bin/")
+    (port,) = [rest for step, rest in steps if step == "EXPOSE"]
+    assert f"docker run -p {port}:{port} sportsml_lite" in (root / "README.md").read_text()
+
+
+def test_binder_installs_what_the_makefile_installs(root):
+    lines = (root / "binder/requirements.txt").read_text().splitlines()
+    pins, install = (line for line in lines if not line.startswith("#"))
+    assert (root / "binder" / pins.removeprefix("-c ")).samefile(root / "constraints.txt")
+    makefile = (root / "Makefile").read_text()
+    assert install.removeprefix("-e ") in re.findall(r"-e '(.*)'", makefile)
+
+
+def test_an_image_holds_nothing_that_was_made_here(root):
+    left_out = set((root / ".dockerignore").read_text().split())
+    made = {name for name in (root / ".gitignore").read_text().split() if "*" not in name}
+    assert made <= left_out
 
 
 def test_every_dependency_is_pinned(root, project):

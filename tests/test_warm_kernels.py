@@ -41,7 +41,7 @@ BARE = (
 PROBE = """
 import os, sys
 had = {name in sys.modules for name in ("torch", "lightning", "seaborn")}
-import math, matplotlib, numpy, pandas, torch
+import lightning, math, matplotlib, numpy, pandas, torch
 from sportsml_lite.publish.record import record
 record("warm", str(had))
 record("folder", os.getcwd())
@@ -52,6 +52,8 @@ record("threads", torch.get_num_threads())
 record("backend", matplotlib.get_backend())
 record("figure_dpi", matplotlib.rcParams["figure.dpi"], digits=1)
 record("rows", str(pandas.get_option("display.max_rows")))
+two = lightning.Trainer(accelerator="cpu", devices=2, logger=False, enable_checkpointing=False)
+record("launcher", type(two.strategy.launcher).__name__)
 record("tau", math.tau, digits=6)
 record("parent", os.getppid())
 record("draw", numpy.random.rand(), digits=9)

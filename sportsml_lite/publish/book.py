@@ -35,7 +35,6 @@ from sportsml_lite.publish.runs import (
 )
 
 Say = Callable[[str], None]
-FEW = 2  # chapters whose kernels are started one by one, since warming up would take longer
 WORKERS = 1 + (os.cpu_count() or 1)  # kernels: while one starts, its core would wait
 BUILDER = ("book.py", "exercises.py", "record.py")  # what a page depends on, beside its sources
 FOLDED = (
@@ -82,7 +81,7 @@ def execute_stale(root: Path, say: Say, workers: int = WORKERS) -> list[Chapter]
     if todo:
         from sportsml_lite.publish import kernels
 
-        with kernels.warm() if len(todo) > FEW else contextlib.nullcontext():
+        with kernels.warm(len(todo)):
             failures = _execute_all(root, todo, say, workers)
         if failures:
             raise Failed("\n".join(failures))

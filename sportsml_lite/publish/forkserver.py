@@ -64,6 +64,7 @@ def preload() -> dict[str, str]:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     before = set(os.environ)
+    sys.ps1 = "In : "  # as IPython sets it: libraries ask on import whether a person types
     for name in LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

@@ -25,6 +25,7 @@ from jupyter_client.provisioning import LocalProvisioner
 SERVER = "SPORTSML_KERNELS"  # names the socket of the server that forks kernels
 # Frozen modules are off as in a kernel's own command: its debugger asks for it.
 COMMAND = ("-Xfrozen_modules=off", "-m", "sportsml_lite.publish.forkserver")
+FEW = 2  # runs whose kernels are started one by one, since warming up would take longer
 LAUNCHER = "ipykernel_launcher"
 PATH_BYTES = 90  # of a socket's path; the system takes about 100
 END_S = 5  # s that the server may take to end
@@ -37,7 +38,7 @@ def can_fork() -> bool:
 
 
 @contextlib.contextmanager
-def warm() -> Iterator[None]:
+def warm(runs: int = FEW + 1) -> Iterator[None]:
     """Fork kernels of what runs within, from one process that has imported the libraries.
 
     It holds for :func:`sportsml_lite.publish.runs.execute` in this process and in every process
@@ -46,8 +47,12 @@ def warm() -> Iterator[None]:
     from the third run on. Where nothing can be forked, or the server fails, kernels are started as
     usual. Nothing of it is left afterwards: its kernels end with it, and it ends with its starter,
     however that ends.
+
+    Parameters
+    ----------
+    runs : how many will come; for :data:`FEW` no server is started
     """
-    if not can_fork() or os.environ.get(SERVER):
+    if runs <= FEW or not can_fork() or os.environ.get(SERVER):
         yield
         return
     folder = Path(tempfile.mkdtemp(prefix="sportsml-"))

@@ -90,7 +90,8 @@ def redo(
 
     Parameters
     ----------
-    study, dataset : one, all of one study, or all
+    study, dataset : one, all of one study, or all; a study whose name ends with ``.py`` is a file
+        of the reader's, and its table goes to ``runs/``
     workers : processes here; None is one a core
     say : told what is done
     scheduler : address of a Dask cluster that does the jobs instead
@@ -104,6 +105,11 @@ def redo(
 
     if workers and scheduler:
         raise UserError("--workers starts processes here, --scheduler asks a cluster: give one")
+    if study and study.endswith(".py"):
+        if workers or scheduler:
+            raise UserError(f"{study}: runs in one process; leave out --workers and --scheduler")
+        _redo_file(Path(study), dataset, say)
+        return
     workers = 1 if scheduler else workers or os.cpu_count() or 1
     spread = _spread(scheduler, say) if scheduler else None
     todo = chosen(study, dataset)
@@ -120,6 +126,17 @@ def redo(
             each, name, workers=workers, progress=lambda text: say(f"  {text}"), spread=spread
         )
         say(f"accepted: {path.name}")
+
+
+def _redo_file(path: Path, dataset: str | None, say: Say) -> None:
+    """Run a reader's study, show its table, and say where it is kept."""
+    from sportsml_lite.studies import accepted, plugged
+
+    written = plugged.redo(path, dataset, lambda text: say(f"  {text}"))
+    study = plugged.load_study(path)
+    say(study.question)
+    say(accepted.summary(accepted.read(written), study).to_string(index=False))
+    say(f"scores: {written}")
 
 
 def _spread(scheduler: str, say: Say) -> Callable:

@@ -219,11 +219,14 @@ def carry_out(
 
 
 def _do(plan: Plan, todo: list[Run], scheduler: str, workers: int | None, say: Say) -> list:
+    from sportsml_lite.publish import kernels
+
     name = plan.chapter.name
     advice = cluster.SAME if scheduler else EDITED
     count = min(workers or os.cpu_count() or 1, len(todo))
     failures, begun = [], time.monotonic()
-    with cluster.connect(scheduler, count) as client:
+    # Workers that start here share one server of kernels; those of a cluster start their own.
+    with kernels.warm(0 if scheduler else len(todo)), cluster.connect(scheduler, count) as client:
         asked = partial(worker.check, name, plan.samples, advice)
         given = partial(worker.work, name, advice)
         for n, (run, outcome) in enumerate(cluster.spread(client, todo, given, asked, say), 1):

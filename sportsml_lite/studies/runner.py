@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -22,7 +23,8 @@ from sportsml_lite.collect import fetch
 from sportsml_lite.collect.datasets import public
 from sportsml_lite.collect.datasets.dataset import folder_name
 from sportsml_lite.errors import UserError
-from sportsml_lite.paths import project_root
+from sportsml_lite.fingerprint import Reached
+from sportsml_lite.paths import PACKAGE, project_root
 from sportsml_lite.protocol import PROTOCOL, Split
 from sportsml_lite.simulate import GENERATORS
 
@@ -246,15 +248,16 @@ def run(
 def depends_on(study: Study, options: Options) -> dict[str, dict[str, str]]:
     """Code, libraries and data that the numbers rest on: equal dicts, equal numbers."""
     parts = (study.load, study.splits, study.score)
-    names = [f"{part.__module__}:{part.__name__}" for part in parts]
-    names += [
-        f"sportsml_lite.studies.{study.name}:ARMS",
-        f"{__name__}:run_job",
-        f"{__name__}:_jobs",
-    ]
+    files = {p.__module__ for p in parts if p.__module__.partition(".")[0] != PACKAGE.name}
+    names = [f"{p.__module__}:{p.__name__}" for p in parts if p.__module__ not in files]
+    names += [f"{__name__}:run_job", f"{__name__}:_jobs"]
+    names += [] if files else [f"sportsml_lite.studies.{study.name}:ARMS"]
     # What only tells one state of the code from another changes no number.
     without = {fingerprint.__name__, *_other_loaders(options)}
     reached = fingerprint.of(*names, without=without)
+    for name in sorted(files):  # a reader's file: all of it
+        found = fingerprint.of_code(Path(sys.modules[name].__file__).read_text("utf-8"), name)
+        reached = Reached(reached.code | found.code, reached.libraries | found.libraries)
     folder = None
     if options.data_dir or not options.simulated:
         folder = fetch.locate(options.dataset, options.data_dir)
