@@ -313,7 +313,8 @@ async function begin() {
     $("person").add(new Option(`${person.name}, ${person.why}`, p));
   });
   $("length").textContent = `${student.samples / student.rate_hz} s`;
-  $("real").textContent = simulated ? "All athletes here are simulated." : "";
+  $("real").textContent = simulated ? "All athletes here are simulated."
+    : "These are recordings of real people: keep this page to yourself.";
   $("meaning").textContent = student.meaning;
   $("k").max = $("k").value = told.k;
   const step_s = student.stride / student.rate_hz;
