@@ -56,7 +56,7 @@ style.use()
 dataset = "simulated"  # name or path: simulated, swimming or a folder of your own
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: simulated athletes and the live trainings
-n_athletes = 60  # athletes, 30 to 500: how many are simulated for the live example
+n_athletes = 120  # athletes, 30 to 500: how many are simulated for the live example
 
 # %% tags=["hide-input"]
 check_values("11_deploy", globals())
