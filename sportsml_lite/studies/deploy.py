@@ -155,8 +155,9 @@ def score(
 
     Metrics of each test athlete: ``macro_f1``, ``accuracy``, and ``agreement``, the share of the
     windows in which a form of the student answers as PyTorch does. Personal arms leave athletes
-    out who cannot give k windows of each class, and a ramp test, whose earliest show one class. Of each guided athlete: ``late_s``, mean over the
-    excesses that were told, ``missed``, share of the excesses, ``false_alarms_per_h``.
+    out who cannot give k windows of each class, and a ramp test as a whole, whose earliest windows
+    show one class. Of each guided athlete: ``late_s``, mean over the excesses that were told,
+    ``missed``, share of the excesses, ``false_alarms_per_h``.
 
     Raises
     ------
