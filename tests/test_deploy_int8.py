@@ -128,3 +128,16 @@ def test_a_channel_that_is_never_read_or_a_state_that_is_never_woken_is_no_divis
     quiet = replace(network, stem_bias=np.full(8, -1, np.float32))
     int8 = quantise(quiet, np.zeros((2, 2, 60), np.float32))
     assert np.isfinite(int8.logits(np.ones((1, 2, 60), np.float32))).all()
+
+
+def test_every_bit_is_used():
+    _, network, _ = made("runner")
+    x = network.scale(measured(network, 30, seed=5))
+    int8 = quantise(network, x)
+    stem = replace(network, blocks=()).states(x)
+    read = np.abs(x).max((0, 2)) > 0
+    assert np.allclose((np.abs(x).max((0, 2)) * int8.per_sample)[read], 127)
+    assert np.allclose(stem.max((0, 2)) * int8.blocks[0].per_state, 255)
+    assert np.allclose(network.states(x).max((0, 2)) * int8.per_state, 255)
+    for weights in (int8.stem, int8.blocks[1].depth, int8.blocks[2].point):
+        assert (np.abs(weights.reshape(len(weights), -1)).max(1) == 127).all()
