@@ -53,8 +53,8 @@ def near_the_limit(us: pd.Series, limit_us: float, ax=None):
     ax.annotate(name, (limit_us, 1), (4, -2), xycoords=("data", "axes fraction"), va="top",
                 textcoords="offset points", fontsize=SMALL)  # fmt: skip
     ax.set_xscale("log")
-    ax.set_xlim(0.6 * (limit_us if known else min(us)), 4 * max(us))
-    ax.set_yticks(y, list(us))
+    ax.set_xlim(0.6 * (limit_us if known else us.min()), 4 * us.max())
+    ax.set_yticks(y, us.index)
     ax.set_ylim(-0.6, len(us) + 0.1)
     ax.set_xlabel("µs a window, one thread of this computer")
     return fig
@@ -169,7 +169,7 @@ def jitter(seconds: np.ndarray, rate_hz: float, ax=None):
     marks = {"median": np.median(us), "99 %": np.quantile(us, 0.99), "deadline": 1e6 / rate_hz}
     for height, (name, at) in zip((0.35, 0.6, 0.85), marks.items(), strict=True):
         ax.axvline(at, color=INK, lw=1.2, ls="--", zorder=0)
-        side = (-5, "right") if name == "deadline" else (5, "left")
+        side = (-5, "right") if at > 1e5 / rate_hz else (5, "left")
         ax.annotate(f"{name}: {at:,.0f} µs", (at, height), (side[0], 0), ha=side[1], va="center",
                     textcoords="offset points", fontsize=SMALL)  # fmt: skip
     ax.set_xscale("log")
