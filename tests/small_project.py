@@ -126,7 +126,7 @@ def start(home: Path, *words: str, **options) -> subprocess.Popen:
 def sportsml(home: Path, *words: str) -> subprocess.CompletedProcess:
     """The same, finished."""
     process = start(home, *words)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=1200)
     return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 

@@ -11,6 +11,7 @@ from test_deploy_network import a_student
 
 from sportsml_lite.cli import main
 from sportsml_lite.deploy import export, kept, onnx
+from sportsml_lite.deploy.compiled import compile_c, compiler
 from sportsml_lite.training.keep import keep_student
 
 pytest.importorskip("onnx", reason="needs the extra 'export'")
@@ -91,11 +92,34 @@ def test_a_personal_head_is_that_of_the_athlete(student):
 
 
 def test_int8_with_its_bound_in_the_card(student, tmp_path):
-    done = sportsml(student, "--to", "int8", "--athlete", "b/ob", "--out", tmp_path)
+    done = sportsml(student, "--to", "int8", "--athlete", "ann", "--out", tmp_path)
     assert done.exit_code == 0, done.output
     card = export.read_card(tmp_path)
     assert card["int8"]["same_answer"] > 0.9
     assert onnx.load(tmp_path / "student_int8.onnx", card)
+
+
+def test_c_in_float_and_in_whole_numbers_with_the_card_in_its_header(student, tmp_path):
+    done = sportsml(student, "--to", "c", "--athlete", "b/ob", "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    card = export.read_card(tmp_path)
+    own = kept.personal(kept.load_kept(student), "b/ob")
+    assert set(card["files"]) == {f"{home}student.{end}" for home in ("", "int8/") for end in "ch"}
+    for home in ("", "int8"):
+        text = (tmp_path / home / "student.h").read_text()
+        assert text.startswith("/* Model card") and '"licence": "MIT"' in text
+        if compiler():
+            program = compile_c(tmp_path / home, own.network)
+            windows = windows_of(own.network)
+            wanted = own.network.logits(own.network.scale(windows))
+            bound = 0.2 if home else 1e-5
+            assert onnx.difference(program.windows(windows)[0], wanted) < bound
+
+
+def test_a_page_with_its_card_beside_it(student, tmp_path):
+    assert sportsml(student, "--to", "page", "--out", tmp_path).exit_code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["card.json", "student.html"]
+    assert "channel_1_mps2" in (tmp_path / "student.html").read_text()
 
 
 def test_the_card_says_what_a_user_has_to_know(student):
@@ -134,9 +158,10 @@ def test_a_run_is_found_by_its_key(student, tmp_path, monkeypatch):
     for key in ("abcdef012345", "abcdff012345"):
         shutil.copytree(student, runs / key)
     monkeypatch.setattr(export, "project_root", lambda: tmp_path)
-    done = sportsml("abcdef", "--to", "onnx", "--athlete", "b/ob")
+    done = sportsml("abcdef", "--to", "onnx")
     assert done.exit_code == 0, done.output
-    assert (tmp_path / "runs/export-abcdef012345-onnx-b_ob/student.onnx").is_file()
+    assert (tmp_path / "runs/export-abcdef012345-onnx/student.onnx").is_file()
+    assert export.default_folder(student, "c", "b/../ob") == tmp_path / "runs/export-run-c-b_.._ob"
     done = sportsml("abcd", "--to", "onnx")
     assert done.exit_code == 2 and "2 runs begin like this" in done.stderr
     assert "no run that kept a student" in sportsml("0123", "--to", "onnx").stderr

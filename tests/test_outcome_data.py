@@ -123,9 +123,9 @@ GOOD = "7;M;15/12/2019 09:08;3000;1000;17.4;150.3"
 
 @pytest.fixture(scope="module")
 def real_riders(data_folder):
-    begun = time.perf_counter()
+    begun = time.process_time()  # the machine may be busy with other things
     data = public.load_intervals(data_folder("intervals"))
-    assert time.perf_counter() - begun < 20  # about 2 s; 27 workbooks once took 10
+    assert time.process_time() - begun < 15  # about 2 s; 27 workbooks once took 10
     return data
 
 

@@ -215,6 +215,14 @@ def test_code_that_changes_under_a_run_is_not_recorded_as_the_old(home, monkeypa
     assert not list(home.rglob("record.json"))
 
 
+def test_a_worker_that_holds_a_run_sends_it_without_doing_it_again(home):
+    """It may have finished it for somebody who was killed before it could answer."""
+    plan = sweep.plan(*sweep.asked("03", ["seed=3,4"], []))
+    first, again = (worker.work("03_try", "", plan.runs[0]) for _ in range(2))
+    assert again == first and set(first.files) == {"03_try.ipynb", "record.json"}
+    assert small_project.ran(home) == ["3 0.5"]
+
+
 def test_a_stop_says_that_nothing_is_lost(home, monkeypatch):
     def stopped(client, tasks, work, check, say):
         yield tasks[0], work(tasks[0])

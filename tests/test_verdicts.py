@@ -64,6 +64,23 @@ def test_nineteen_of_twenty_intervals_hold_the_truth_with_a_fold_effect_too(
     assert 0.93 - 2 * np.sqrt(0.95 * 0.05 / 400) <= share <= 0.99
 
 
+def test_the_variance_is_that_of_athletes_and_models_less_that_of_cells():
+    """The formula of the module's docstring, with sums that pandas makes."""
+    cells = drawn(np.random.default_rng(3), 20, 3, 0.5, 0.3)
+    pull = (cells - cells.mean()) / len(cells)
+    parts = []
+    for names in (["athlete"], ["partition", "fold"], ["athlete", "partition", "fold"]):
+        sums = pull.groupby(level=names).sum()
+        parts.append((sums**2).sum() * len(sums) / (len(sums) - 1))
+    variance = parts[0] + parts[1] - parts[2]
+    assert variance > max(parts)  # else another bound is taken
+    freedom = (parts[0] + parts[1]) / (parts[0] / 19 + parts[1] / 14)
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
+    found = interval(cells)
+    assert (found.estimate, found.models, found.athletes) == (pytest.approx(cells.mean()), 15, 20)
+    assert (found.low, found.high) == pytest.approx((cells.mean() - half, cells.mean() + half))
+
+
 def test_athletes_alone_give_the_textbooks_t_interval():
     """Each athlete tested once by a model of its own: nothing is shared."""
     value = np.array([0.1, 0.4, -0.2, 0.3, 0.0])

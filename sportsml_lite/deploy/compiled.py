@@ -18,13 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sportsml_lite.deploy.c import SOURCE, TEMPLATES
+from sportsml_lite.deploy.c import FAST, SOURCE, TEMPLATES
 from sportsml_lite.deploy.network import Network
 from sportsml_lite.errors import UserError
 
 COMPILERS = ("cc", "gcc", "clang")
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror")
-FAST = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 EXACT = ("-O3", "-ffp-contract=off")  # to the bits of deploy.int8
 SMALL = ("-Os", "-ffp-contract=off", "-fno-asynchronous-unwind-tables")
 MANY = TEMPLATES / "many.c"
@@ -192,8 +191,8 @@ def _compile(arguments: Sequence[str], source: Path) -> None:
         raise UserError(f"no C compiler: install one of {', '.join(COMPILERS)}")
     done = subprocess.run([program, *STRICT, *arguments], capture_output=True, text=True)
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise UserError(f"{source}: {Path(program).name} refuses it: {said[0] if said else ''}")
+        said = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
+        raise UserError(f"{source}: {Path(program).name} refuses it: {said[0].strip()}")
 
 
 def _floats(values: np.ndarray) -> np.ndarray:

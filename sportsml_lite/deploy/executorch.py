@@ -10,7 +10,7 @@ import importlib.util
 
 import torch
 
-from sportsml_lite.deploy.folded import Folded
+from sportsml_lite.deploy.folded import Folded, quiet
 from sportsml_lite.deploy.network import Network
 from sportsml_lite.errors import UserError
 
@@ -29,8 +29,7 @@ def program(network: Network) -> bytes:
     from executorch.exir import to_edge_transform_and_lower
 
     window = torch.zeros(1, len(network.mean), network.samples)
-    with torch.no_grad():
+    with torch.no_grad(), quiet():
         graph = torch.export.export(Folded(network).eval(), (window,))
-    return to_edge_transform_and_lower(
-        graph, partitioner=[XnnpackPartitioner()]
-    ).to_executorch().buffer  # fmt: skip
+        lowered = to_edge_transform_and_lower(graph, partitioner=[XnnpackPartitioner()])
+        return lowered.to_executorch().buffer

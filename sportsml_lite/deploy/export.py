@@ -176,7 +176,7 @@ def export(student: str, to: str, athlete: str = "", out: str = "") -> list[Path
     if athlete:
         kept = personal(kept, athlete)
     card = model_card(kept, to, athlete)
-    folder = Path(out).expanduser() if out else _default(home, to, athlete)
+    folder = Path(out).expanduser() if out else default_folder(home, to, athlete)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; name a folder (--out)")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -219,7 +219,8 @@ def find_student(given: str) -> Path:
     return runs[0]
 
 
-def _default(home: Path, to: str, athlete: str) -> Path:
+def default_folder(home: Path, to: str, athlete: str) -> Path:
+    """Where an export is written unless a place is named."""
     parts = ["export", home.resolve().name, to, athlete]
     name = "-".join(re.sub(r"[^\w.-]+", "_", part) for part in parts if part)
     return project_root() / "runs" / name

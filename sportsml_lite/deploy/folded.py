@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import warnings
+
 import numpy as np
 import torch
 from torch import nn
@@ -54,3 +58,16 @@ class _FoldedBlock(nn.Module):
 
 def _frozen(array: np.ndarray) -> nn.Parameter:
     return nn.Parameter(torch.from_numpy(np.array(array, np.float32)), requires_grad=False)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Exporters tell of their own insides, which helps no reader."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -2,7 +2,7 @@ r"""A student in whole numbers of 8 bits: how it is rounded, and the arithmetic,
 
 A number is a whole number times a scale. Weights have a scale for each output, samples one for each
 channel, states one for each of their numbers. All scales are fixed beforehand, from windows of the
-training athletes: a device has no time to look for them. Products are summed exactly, in 32 bits.
+training athletes: a device has no time to look for them. Products are summed in 32 bits, exactly.
 
 What stays in single precision, and why:
 
@@ -12,8 +12,7 @@ What stays in single precision, and why:
   on which rounding would add up from block to block;
 - the head: it is what an athlete's own windows change, and must not need rounding anew.
 
-The first convolution and the states are never negative behind their rectifier, so states have
-all 8 bits for what is above 0.
+States are never negative behind their rectifiers, so that all 8 bits are for what is above 0.
 
 The reference here and the C made from it give the same bits, where the compiler does not fuse a
 multiplication with the addition behind it (``-ffp-contract=off``, as with ``-std=c99`` in GCC).
@@ -24,7 +23,7 @@ integer-arithmetic-only inference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -131,7 +130,7 @@ def quantise(network: Network, windows: np.ndarray, share: float = 1.0) -> Int8N
         raise UserError(f"share = {share}: give more than 0.5 and at most 1")
     per_sample = SIGNED / _reach(windows, share)
     stem, unit = _whole_weights(network.stem / per_sample[:, None])
-    h = Network.states(_without_blocks(network), windows)
+    h = replace(network, blocks=()).states(windows)
     blocks = []
     for block in network.blocks:
         blocks.append(_quantise_block(block, h, share))
@@ -143,26 +142,16 @@ def quantise(network: Network, windows: np.ndarray, share: float = 1.0) -> Int8N
 def _quantise_block(block: Block, h: np.ndarray, share: float) -> Int8Block:
     per_state = UNSIGNED / _reach(h, share)
     depth, depth_unit = _whole_weights(block.depth / per_state[:, None])
-    per_between = SIGNED / _reach(depth_sums(block, h), share)
+    per_between = SIGNED / _reach(look_back(block, block.depth, h), share)
     point, point_unit = _whole_weights(block.point / per_between)
     return Int8Block(block, per_state, depth, depth_unit * per_between, point, point_unit)
 
 
-def depth_sums(block: Block, h: np.ndarray) -> np.ndarray:
-    """What a block's pointwise convolution reads, (N, W, steps), of states of that shape."""
-    return np.stack([_taps(block, h)[k] * block.depth[:, k, None]
-                     for k in range(block.depth.shape[1])]).sum(0)  # fmt: skip
-
-
-def _without_blocks(network: Network) -> Network:
-    return type(network)(**vars(network) | {"blocks": ()})
-
-
-def _taps(block: Block, h: np.ndarray) -> list[np.ndarray]:
-    """The states (N, W, steps) that each weight of a depthwise convolution meets."""
+def look_back(block: Block, depth: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """Sums of depthwise weights (W, K) times the states (N, W, steps) that a block looks at."""
     padded = np.pad(h, ((0, 0), (0, 0), (block.memory, 0)))
-    return [padded[:, :, k * block.dilation :][:, :, : h.shape[2]]
-            for k in range(block.depth.shape[1])]  # fmt: skip
+    taps = [padded[:, :, k * block.dilation :][:, :, : h.shape[2]] for k in range(depth.shape[1])]
+    return sum(depth[:, k, None] * tap for k, tap in enumerate(taps))
 
 
 def _reach(x: np.ndarray, share: float) -> np.ndarray:
@@ -185,8 +174,7 @@ def _scaled(sums: np.ndarray, unit: np.ndarray, bias: np.ndarray) -> np.ndarray:
 def _int8_block(part: Int8Block, h: np.ndarray) -> np.ndarray:
     """What a block adds to the states (N, W, steps)."""
     past = whole_state(h * part.per_state[:, None]).astype(np.int32)
-    depth = part.depth.astype(np.int32)
-    sums = sum(depth[:, k, None] * tap for k, tap in enumerate(_taps(part.block, past)))
+    sums = look_back(part.block, part.depth.astype(np.int32), past)
     between = whole(sums.astype(np.float32) * part.per_sum[:, None]).astype(np.int32)
     sums = np.einsum("vw,nwt->nvt", part.point.astype(np.int32), between)
     mixed = _scaled(sums, part.point_unit, part.block.bias)

@@ -10,19 +10,16 @@ A file from somewhere else is refused unless it is this model: see :func:`load`.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import logging
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from sportsml_lite.deploy.folded import Folded
+from sportsml_lite.deploy.folded import Folded, quiet
 from sportsml_lite.deploy.network import Network
 from sportsml_lite.deploy.personal import NEVER
 from sportsml_lite.errors import Failed, UserError
@@ -48,7 +45,7 @@ def exported(network: Network):
     """
     needed()
     windows = torch.zeros(2, len(network.mean), network.samples)
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), quiet():
         program = torch.onnx.export(
             Folded(network).eval(), (windows,), dynamo=True, opset_version=OPSET, optimize=True,
             dynamic_shapes=({0: torch.export.Dim("n")},), verbose=False,
@@ -84,19 +81,6 @@ def difference(found: np.ndarray, wanted: np.ndarray) -> float:
         return np.inf
     found, wanted = np.where(never, 0, found), np.where(never, 0, wanted)
     return float(np.abs(found - wanted).max() / max(1.0, np.abs(wanted).max()))
-
-
-@contextlib.contextmanager
-def _quiet():
-    """Exporters tell of their own insides, which helps no reader."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def int8_model(network: Network, card: Mapping, calibration: np.ndarray) -> tuple[bytes, dict]:
@@ -146,7 +130,7 @@ def _quantised(data: bytes, windows: np.ndarray) -> bytes:
     with tempfile.TemporaryDirectory() as scratch:
         before, after = Path(scratch) / "float.onnx", Path(scratch) / "int8.onnx"
         before.write_bytes(data)
-        with _quiet():
+        with quiet():
             quantize_static(
                 before, after, Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
                 op_types_to_quantize=["Conv"],

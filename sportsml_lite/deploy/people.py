@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from sportsml_lite.deploy.kept import card_of
 from sportsml_lite.deploy.network import Network, describe
 from sportsml_lite.deploy.personal import NEVER, Prior, personal_head, prior_of
 from sportsml_lite.errors import UserError
 from sportsml_lite.losses import Soft
 from sportsml_lite.prepare import fill_windows
-from sportsml_lite.prepare.tasks import Task, load_task
+from sportsml_lite.prepare.tasks import load_task
 from sportsml_lite.protocol import PARTS, PROTOCOL, few_shot_windows
 from sportsml_lite.schema import Windows
 from sportsml_lite.training.folds import Fold, folds_of, label_budget, make_fold
@@ -124,7 +125,8 @@ def demonstration(
     student = _student(fold, seed, labelled)
     known = np.isin(fold.train_athlete.astype(str), labelled)
     population = fit_population(student, fold.train.take(known), fold.train_athlete[known])
-    card = _card(task, fold, student, len(split.train), len(labelled), seed)
+    card = card_of(student, fold, dataset=task.name, athletes=len(split.train),
+                   labelled=len(labelled), seed=seed, scores={})  # fmt: skip
     network = describe(student, card)
     test = task.windows.take(split.rows(task.windows.athlete, PARTS[2]))
     return shown(network, card, prior_of(population, KAPPA), test, task.athletes)
@@ -134,17 +136,6 @@ def _student(fold: Fold, seed: int, labelled: Sequence[str]):
     config = config_for(fold, "quick")
     soft = predict(train_teacher(fold, seed, config, labelled), fold.train, fold.signs)
     return train_student(fold, seed, config, Soft(ALPHA, TAU), soft, labelled, True).model
-
-
-def _card(task: Task, fold: Fold, student, athletes: int, labelled: int, seed: int) -> Card:
-    windows, sensors = task.windows, fold.sensors
-    read = (fold.train.X != 0).any(2).any(0).tolist()
-    factor = zip(sensors.factor.tolist(), read, strict=True)
-    return Card(
-        windows.channels, windows.rate_hz, windows.X.shape[2], tuple(sensors.mean.tolist()),
-        tuple(f if r else None for f, r in factor), windows.classes, student.stem.out_channels,
-        student.kernel, student.stride, task.name, athletes, labelled, seed, {},
-    )  # fmt: skip
 
 
 def shown(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from sportsml_lite.evaluate import Comparison, athlete_values, holm, mean
-from sportsml_lite.protocol import margin
 from sportsml_lite.studies.deploy import GUIDES, judge
 
 PEOPLE = {"swimming": "swimmers", "actes": "young riders", "simulated": "simulated runners"}
@@ -34,7 +33,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     swim = {name: c for (dataset, name), c in verdicts.items() if dataset == "swimming"}
     said = {
         f"{dataset}_{name}": lost(verdicts[dataset, name])
-        for dataset in PEOPLE
+        for dataset in ("swimming", "simulated")
         for name in ("int8", "stream")
     }
     stands = holm(verdicts)
@@ -55,10 +54,15 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             "small": SMALL[swim["small"].verdict],
             "lowest": f"{athlete_values(tables['swimming'], 'int8').min():.2f}",
             "lowest_before": f"{athlete_values(tables['swimming'], 'student').min():.2f}",
-            "smallest": f"{margin('macro_f1').smallest_effect:.2f}",
         }
         | guided(tables)
     )
+
+
+def _lowest(scores: pd.DataFrame) -> str:
+    before, after = (athlete_values(scores, arm) for arm in ("student", "int8"))
+    name = before.idxmin()
+    return f"from {before[name]:.2f} to {after[name]:.2f}"
 
 
 def lost(found: Comparison) -> str:
@@ -67,17 +71,22 @@ def lost(found: Comparison) -> str:
 
 
 def guided(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Lateness and false alarms of the guidance, beside the naive rule's, by data set."""
-    said = {}
-    for dataset in ("simulated", "actes"):
-        for arm in GUIDES:
-            late, false, missed = (
-                mean(tables[dataset], arm, metric).estimate
-                for metric in ("late_s", "false_alarms_per_h", "missed")
-            )
-            said |= {
-                f"{dataset}_{arm}_late": f"{late:.0f}",
-                f"{dataset}_{arm}_false": f"{false:.1f}",
-                f"{dataset}_{arm}_missed": f"{100 * missed:.0f}",
-            }
-    return said
+    """What each guide of simulated runners does, in words, by its arm.
+
+    tables : Scores of ``simulated``
+    """
+    scores = tables["simulated"]
+    return {arm: _in_words(scores, arm) for arm in GUIDES}
+
+
+def _in_words(scores: pd.DataFrame, arm: str) -> str:
+    own = scores[scores["arm"] == arm]
+    late, missed, false = (
+        mean(own, arm, metric).estimate if (own["metric"] == metric).any() else None
+        for metric in ("late_s", "missed", "false_alarms_per_h")
+    )
+    told = "no excess was told" if late is None else f"{late:.0f} s late"
+    share = (
+        "" if missed is None or late is None else f", {100 * missed:.0f} % of the excesses missed"
+    )
+    return told + share + ("" if false is None else f", {false:.1f} false alarms an hour")

@@ -49,8 +49,9 @@ def near_the_limit(us: pd.Series, limit_us: float, ax=None):
         ax.annotate(f"{value:,.0f}" if value >= 10 else f"{value:.1f}", (value, at), (9, 0),
                     textcoords="offset points", va="center", color=color)  # fmt: skip
     ax.axvline(limit_us, color=INK, lw=1.2, ls="--", zorder=0)
-    ax.annotate("the arithmetic alone" * known, (limit_us, 1), (4, -2), va="top", fontsize=SMALL,
-                xycoords=("data", "axes fraction"), textcoords="offset points")  # fmt: skip
+    name = "the arithmetic alone" if known else ""
+    ax.annotate(name, (limit_us, 1), (4, -2), xycoords=("data", "axes fraction"), va="top",
+                textcoords="offset points", fontsize=SMALL)  # fmt: skip
     ax.set_xscale("log")
     ax.set_xlim(0.6 * (limit_us if known else min(us)), 4 * max(us))
     ax.set_yticks(y, list(us))
@@ -129,7 +130,7 @@ def guided(t_s, heart, probability, truth, said, classes):
     top.set_ylabel("heart rate\n(share of max)")
     colors = (CYCLE[4], CYCLE[5], CYCLE[1])
     middle.stackplot(minutes, np.nan_to_num(probability).T, colors=colors, lw=0, alpha=0.85,
-                     labels=classes)  # fmt: skip
+                     labels=[name.replace("_", " ") for name in classes])  # fmt: skip
     middle.set(ylabel="probability", ylim=(0, 1))
     middle.legend(loc="upper center", bbox_to_anchor=(0.5, 1.22), ncol=3, fontsize=SMALL,
                   handlelength=1)  # fmt: skip
@@ -142,6 +143,8 @@ def guided(t_s, heart, probability, truth, said, classes):
             low.fill_between(minutes, place, place + 0.8, where=values == name, step="post",
                              color=shade, lw=0)  # fmt: skip
     low.set(yticks=[0.4, 1.4], yticklabels=["said", "truth"], xlabel="time (min)")
+    for at, (name, shade) in zip((0.1, 0.3, 0.5), marks.items(), strict=True):
+        low.annotate(f"■ {name}", (at, -0.9), xycoords="axes fraction", fontsize=SMALL, color=shade)
     low.spines["left"].set_visible(False)
     low.tick_params(axis="y", length=0)
     return fig
@@ -158,7 +161,8 @@ def level_table(tables: Mapping[str, pd.DataFrame]):
     -------
     pandas Styler
     """
-    return shared.level_table(tables, TITLES, 3, (
+    titles = {arm: title for arm, title in TITLES.items() if arm not in GUIDES}
+    return shared.level_table(tables, titles, 3, (
         "Macro-F1: mean over athletes of macro-F1 over the classes that each performs, with its "
         "95 % interval over athletes and models."
     ))  # fmt: skip
@@ -200,8 +204,8 @@ def in_a_frame(page: str, height_px: int = 900):
     from IPython.display import HTML
 
     return HTML(
-        f'<iframe title="The student in your browser" srcdoc="{escape(page)}" loading="lazy" '
-        f'style="width: 100%; height: {height_px}px; border: 0"></iframe>'
+        f'<div><iframe title="The student in your browser" srcdoc="{escape(page)}" loading="lazy" '
+        f'style="width: 100%; height: {height_px}px; border: 0"></iframe></div>'
     )
 
 

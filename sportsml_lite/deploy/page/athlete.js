@@ -33,7 +33,8 @@ export async function people() {
 export function prior() {
   if (!told.prior) return null;
   const { classes, width, kappa, numbers } = told.prior, all = floats(numbers);
-  const rows = Array.from({ length: classes + width }, (_, i) => all.subarray(i * width, (i + 1) * width));
+  const row = (_, i) => all.subarray(i * width, (i + 1) * width);
+  const rows = Array.from({ length: classes + width }, row);
   return { means: rows.slice(0, classes), precision: rows.slice(classes), kappa };
 }
 
@@ -49,14 +50,16 @@ export function exam(all, k) {
   const sofar = {}, length = student.samples / student.rate_hz;
   const marked = all.map(({ y }) => (sofar[y] = (sofar[y] ?? 0) + 1) <= k);
   const given = all.filter((_, i) => marked[i]);
-  const near = (w) => given.some((g) => g.clock === w.clock && Math.abs(g.t0 - w.t0) < told.gap * length);
+  const near = (w) =>
+    given.some((g) => g.clock === w.clock && Math.abs(g.t0 - w.t0) < told.gap * length);
   return { marked, counted: all.map((w) => !near(w)) };
 }
 
 /** The three models of a person, from their marked windows. */
 export function models(all, marked, prior) {
   const given = all.filter((_, i) => marked[i]), y = given.map((w) => w.y);
-  const knows = masked(net.head, y), mistakes = given.some((w) => best(logits(knows, w.seen)) !== w.y);
+  const knows = masked(net.head, y);
+  const mistakes = given.some((w) => best(logits(knows, w.seen)) !== w.y);
   return { before: net.head, masked: knows, mistakes,
     after: mistakes ? learn(prior, given.map((w) => w.seen), y) : knows };
 }
@@ -67,5 +70,6 @@ export const read = (all, head) => all.map((w) => best(logits(head, w.seen)));
 export function share(all, said, counted) {
   const of = (own) => own.filter((i) => said[i] === all[i].y).length / own.length;
   const every = all.map((_, i) => i).filter((i) => counted[i]);
-  return { all: of(every), each: student.classes.map((_, k) => of(every.filter((i) => all[i].y === k))) };
+  const each = student.classes.map((_, k) => of(every.filter((i) => all[i].y === k)));
+  return { all: of(every), each };
 }

@@ -5,7 +5,8 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 export const mmss = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
 
 /** The line of the first channel, ribbons of answer and truth, and the probabilities, up to `at`.
- *  `view` is [begin, end] in seconds; a pixel column at a time, so that long recordings cost no more. */
+ *  The view goes from `begin` to `end`, s; drawn by columns of pixels, so that a long recording
+ *  costs no more than a short one. */
 export function drawTrace(canvas, track, read, at, [begin, end], stepS) {
   const { clientWidth: width, clientHeight: height } = canvas, scale = devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * scale)) canvas.width = Math.round(width * scale);
@@ -36,7 +37,8 @@ export function drawTrace(canvas, track, read, at, [begin, end], stepS) {
     pen.stroke();
   }
   for (let px = LEFT; px < now; px++) {
-    const t = time(px), chance = read[Math.floor(t / stepS)], truth = track.truth?.[Math.floor(t * track.rate)];
+    const t = time(px), chance = read[Math.floor(t / stepS)];
+    const truth = track.truth?.[Math.floor(t * track.rate)];
     if (truth >= 0) { pen.fillStyle = colours[truth % 6]; pen.fillRect(px, ribbon + 20, 1.5, 8); }
     if (!chance) continue;
     pen.fillStyle = colours[chance.indexOf(Math.max(...chance)) % 6];
@@ -76,7 +78,7 @@ function axes(pen, track, { begin, end, top, ribbon, bottom, width, x, quiet, li
   }
 }
 
-/** A bar for each window: its class k, whether it is on (tall), aside (pale), the last of a recording. */
+/** A bar for each window: its class k; on: tall; aside: pale; end: the last of a recording. */
 export function bars(box, windows, name) {
   if (box.childElementCount !== windows.length)
     box.replaceChildren(...windows.map(() => document.createElement("i")));
@@ -93,18 +95,22 @@ export function bars(box, windows, name) {
 /** Everybody who was tested, from before to after, the best gain first. */
 export function gainsPicture(rows, chosen, harm, width) {
   const sorted = [...rows].sort((a, b) => b.after - b.before - (a.after - a.before));
-  const left = 70, x = (share) => left + share * (Math.min(width, 700) - left - 20), tall = sorted.length * 18;
+  const wide = Math.min(width, 700), tall = sorted.length * 18;
+  const left = 18 + 7 * Math.max(...rows.map((row) => row.athlete.length));
+  const x = (share) => left + share * (wide - left - 20);
   const escaped = (text) => text.replace(/[<&]/g, "");
   const each = sorted.map(({ athlete, before, after }, i) => {
     const y = 14 + i * 18, gain = after - before;
     const tone = gain < -harm ? "var(--c2)" : gain > harm ? "var(--c0)" : "var(--c5)";
-    return `<text x="${left - 10}" y="${y + 4}" text-anchor="end" font-weight="${athlete === chosen ? 700 : 400}">${escaped(athlete)}</text>
-      <path d="M${x(before)} ${y - 6}V${y + 6}M${x(before)} ${y}H${x(after)}" stroke="${tone}" stroke-width="2.5"/>
+    const weight = athlete === chosen ? 700 : 400, line = `M${x(before)} ${y - 6}v12v-6H${x(after)}`;
+    return `<text x="${left - 10}" y="${y + 4}" text-anchor="end" font-weight="${weight}">${escaped(athlete)}</text>
+      <path d="${line}" fill="none" stroke="${tone}" stroke-width="2.5"/>
       <circle cx="${x(after)}" cy="${y}" r="5" fill="${tone}"/>`;
   });
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) =>
     `<path d="M${x(share)} 4V${tall + 8}" stroke="var(--line)"/>
      <text x="${x(share)}" y="${tall + 25}" text-anchor="middle">${100 * share} %</text>`);
   const label = "For each athlete the share of windows read rightly, before and after learning";
-  return `<svg width="${Math.min(width, 700)}" height="${tall + 32}" role="img" aria-label="${label}">${ticks.join("")}${each.join("")}</svg>`;
+  return `<svg width="${wide}" height="${tall + 32}" role="img" aria-label="${label}">
+    ${ticks.join("")}${each.join("")}</svg>`;
 }

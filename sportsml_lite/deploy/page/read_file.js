@@ -16,9 +16,10 @@ export async function readFile(file) {
   if (file.size > LARGEST_MB * 1e6)
     throw new Refusal(`it is larger than ${LARGEST_MB} MB; a recording of a day takes less`);
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const fit = String.fromCharCode(...bytes.subarray(8, 12)) === ".FIT";
-  return seconds(fit ? readFit(bytes) : readText(bytes));
+  return seconds(isFit(bytes, 0) ? readFit(bytes) : readText(bytes));
 }
+
+const isFit = (bytes, at) => String.fromCharCode(...bytes.subarray(at + 8, at + 12)) === ".FIT";
 
 function readText(bytes) {
   let text;
@@ -35,14 +36,14 @@ function readText(bytes) {
 
 const RECORD = 20, SESSION = 18, ON_FOOT = [1, 11, 17], ON_WHEELS = [2, 21];
 // Field of a record: its name, scale, offset. What stands later wins: the wider field of a device.
-const FIELDS = { 253: ["time", 1, 0], 3: ["hr_bpm", 1, 0], 4: ["cadence", 1, 0],
+const FIELDS = { 3: ["hr_bpm", 1, 0], 4: ["cadence", 1, 0],
   5: ["distance_m", 100, 0], 6: ["speed_mps", 1000, 0], 7: ["power_w", 1, 0],
   2: ["altitude_m", 5, 500], 73: ["speed_mps", 1000, 0], 78: ["altitude_m", 5, 500] };
 
 function readFit(bytes) {
   const view = new DataView(bytes.buffer), points = [];
   let sport = null;
-  for (let at = 0; at + 12 < bytes.length; ) {
+  for (let at = 0; isFit(bytes, at); ) {
     const size = view.getUint32(at + 4, true), begin = at + bytes[at], end = begin + size;
     if (end + 2 > bytes.length)
       throw new Refusal("it is cut short; copy it from the device again");
@@ -73,7 +74,7 @@ function fitPart(view, at, end, points) {
     if (kind.number === RECORD && time) {
       const point = { time };
       for (const [field, [name, scale, offset]] of Object.entries(FIELDS))
-        if (values[field] !== undefined && name !== "time") point[name] = values[field] / scale - offset;
+        if (values[field] !== undefined) point[name] = values[field] / scale - offset;
       points.push(point);
     }
   }
@@ -112,18 +113,20 @@ const NAMES = { time: "time", value: "hr_bpm", hr: "hr_bpm", heartrate: "hr_bpm"
   altitudemeters: "altitude_m", ele: "altitude_m", distancemeters: "distance_m" };
 
 function readXml(text) {
-  if (/<!DOCTYPE|<!ENTITY/i.test(text)) throw new Refusal("it declares a document type; export it again");
+  if (/<!DOCTYPE|<!ENTITY/i.test(text))
+    throw new Refusal("it declares a document type; export it again");
   const tree = new DOMParser().parseFromString(text, "application/xml");
   if (tree.querySelector("parsererror")) throw new Refusal("its XML is broken; export it again");
-  const tags = [...tree.getElementsByTagNameNS("*", "Trackpoint"), ...tree.getElementsByTagNameNS("*", "trkpt")];
-  const sport = tree.querySelector("Activity")?.getAttribute("Sport") ?? tree.querySelector("trk > type")?.textContent ?? "";
+  const tags = ["Trackpoint", "trkpt"].flatMap((name) => [...tree.getElementsByTagNameNS("*", name)]);
+  const activity = tree.querySelector("Activity"), type = tree.querySelector("trk > type");
+  const sport = activity?.getAttribute("Sport") ?? type?.textContent ?? "";
   const foot = /run|walk|hik/i.test(sport), wheels = /bik|cycl|ride/i.test(sport), points = [];
   let way = 0, last = null;
   for (const tag of tags) {
     const point = {};
     for (const inner of tag.getElementsByTagName("*")) {
-      const name = NAMES[inner.localName.toLowerCase()];
-      if (name) point[name] = name === "time" ? seconds1970(inner.textContent) : number(inner.textContent);
+      const name = NAMES[inner.localName.toLowerCase()], said = inner.textContent;
+      if (name) point[name] = name === "time" ? seconds1970(said) : number(said);
     }
     const [lat, lon] = ["lat", "lon"].map((name) => number(tag.getAttribute(name) ?? ""));
     if (lat === lat && lon === lon) { // GPX tells where, not how far
@@ -131,19 +134,27 @@ function readXml(text) {
       last = [lat, lon];
       point.distance_m = way;
     }
-    point.cadence_spm = wheels ? NaN : foot && point.cadence < 120 ? 2 * point.cadence : point.cadence;
+    const strides = foot && point.cadence < 120;
+    point.cadence_spm = wheels ? NaN : (strides ? 2 : 1) * point.cadence;
     points.push(point);
   }
   return points;
 }
 
+/** Great-circle way between two places in degrees. */
 function metres([lat, lon], [lat2, lon2]) {
-  const turn = Math.PI / 180, up = Math.sin(((lat2 - lat) * turn) / 2), east = Math.sin(((lon2 - lon) * turn) / 2);
-  return 2 * 6371008.8 * Math.asin(Math.sqrt(up ** 2 + Math.cos(lat * turn) * Math.cos(lat2 * turn) * east ** 2));
+  const turn = Math.PI / 180, half = (angle) => Math.sin((angle * turn) / 2) ** 2;
+  const across = Math.cos(lat * turn) * Math.cos(lat2 * turn) * half(lon2 - lon);
+  return 2 * 6371008.8 * Math.asin(Math.sqrt(half(lat2 - lat) + across));
 }
 
 const number = (text) => (text.trim() ? Number(text) : NaN);
-const seconds1970 = (text) => Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(text.trim()) ? text.trim() : `${text.trim().replace(" ", "T")}Z`) / 1000;
+
+/** A date as seconds since 1970; one without a zone is UTC. */
+function seconds1970(text) {
+  const date = text.trim().replace(" ", "T");
+  return Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(date) ? date : `${date}Z`) / 1000;
+}
 
 // --- CSV, by the book's names of columns ----------------------------------------------------------
 
@@ -153,13 +164,15 @@ function readCsv(text) {
   const cells = (line) => line.split(mark).map((cell) => cell.trim().replace(/^"|"$/g, ""));
   const names = cells(header.replace(/^\uFEFF/, "")).map((name) => name.toLowerCase());
   const at = names.includes("t_s") ? "t_s" : "time";
-  if (!names.includes(at))
-    throw new Refusal(`it has no column t_s (seconds) or time; its columns are ${names.slice(0, 8).join(", ")}`);
+  if (!names.includes(at)) {
+    const found = names.slice(0, 8).join(", ");
+    throw new Refusal(`it has no column t_s (seconds) or time; its columns are ${found}`);
+  }
   return lines.filter(Boolean).map((line) => {
     const point = {};
     cells(line).forEach((cell, i) => {
       const value = mark === ";" ? cell.replace(",", ".") : cell;
-      if (names[i] === at) point.time = number(value) === number(value) ? number(value) : seconds1970(value);
+      if (names[i] === at) point.time = Number.isNaN(Number(value)) ? seconds1970(value) : number(value);
       else if (RANGES[names[i]]) point[names[i]] = number(value);
     });
     return point;
@@ -182,7 +195,7 @@ function seconds(points) {
       sum[t] += point[name];
       count[t] += 1;
     }
-    if (count.some(Boolean)) out[name] = Float64Array.from(sum, (s, t) => (count[t] ? s / count[t] : NaN));
+    if (count.some(Boolean)) out[name] = sum.map((s, t) => (count[t] ? s / count[t] : NaN));
   }
   if (!out.speed_mps && out.distance_m) out.speed_mps = slopes(out.distance_m);
   if (out.altitude_m && out.distance_m) out.grade = grade(out.altitude_m, out.distance_m);

@@ -7,6 +7,7 @@ import { bars, drawTrace, gainsPicture, mmss } from "./draw.js";
 const UNKNOWN_AGE_Y = 35; // as the package takes it
 const GAP_S = 60; // without any sample a stream is no longer the same: it begins anew
 const SPEEDS = [1, 10, 100, 1000];
+const FILE_CHANNELS = ["hr_fraction", "hr_bpm", "speed_mps", "cadence_spm", "power_w", "grade"];
 const $ = (id) => document.getElementById(id);
 const heart = student.channels[0] === "hr_fraction";
 const simulated = student.simulated ? "simulated " : "";
@@ -25,7 +26,9 @@ function trackOf(rows, rate, age, more) {
   const known = line.filter(Number.isFinite).sort(), last = known.length - 1;
   const range = [known[Math.floor(0.001 * last)] ?? 0, known[Math.ceil(0.999 * last)] ?? 1];
   if (range[0] === range[1]) range[1] += 1;
-  const label = top ? "heart rate (bpm)" : student.channels[0].replace(/_/g, " ");
+  const unit = { mps: " (m/s)", mps2: " (m/s²)" };
+  const label = top ? "heart rate (bpm)"
+    : student.channels[0].replace(/_(mps2?)$/, (_, name) => unit[name]).replace(/_/g, " ");
   const digits = range[1] - range[0] > 20 ? 0 : 1;
   return { rows, rate, line, range, label, digits, ...more };
 }
@@ -51,6 +54,7 @@ function trackOfFile() {
 
 function show(track) {
   Object.assign(state, { track, playing: false, at: 0 });
+  $("screen").hidden = false;
   $("seek").max = track.line.length / track.rate;
   rewind();
   heads();
@@ -143,8 +147,8 @@ async function open(file) {
   try {
     const seconds = await readFile(file);
     if (heart && !seconds.hr_bpm) throw new Refusal("it holds no heart rate, which the student needs");
-    if (!heart && !student.channels.some((name) => seconds[name]))
-      throw new Refusal(`it holds nothing that the student reads (${student.channels.join(", ")})`);
+    if (!student.channels.some((name) => seconds[name] || name === "hr_fraction"))
+      throw new Refusal(`it holds nothing of ${student.channels.join(", ")}, which the student reads`);
     Object.assign(own, { seconds, name: file.name });
     const option = [...$("recording").options].find((o) => o.value === "own") ?? new Option("", "own");
     option.textContent = file.name;
@@ -153,7 +157,8 @@ async function open(file) {
     $("recording").value = "own";
     pick();
   } catch (error) {
-    say(`${file.name}: ${error instanceof Refusal ? error.message : "it cannot be read; export it again"}.`);
+    const why = error instanceof Refusal ? error.message : "it cannot be read; export it again";
+    say(`${file.name}: ${why}.`);
   }
 }
 
@@ -164,15 +169,18 @@ function pick() {
   if (value !== "own") {
     const [p, r] = value.split(" ").map(Number), person = state.people[p];
     const age = person.age_y ? ` of ${Math.floor(person.age_y)}` : "";
-    $("about").textContent = `The watch of ${person.name}, a ${simulated}athlete${age} whom the student ` +
-      "has never met. Press Play: the student reads sample by sample and never looks ahead.";
+    $("about").textContent =
+      `The watch of ${person.name}, ${simulated ? "a simulated" : "an"} athlete${age} whom the ` +
+      "student has never met. Press Play: it reads sample by sample and never looks ahead.";
     return show(trackOfPerson(person, person.recordings[r]));
   }
   const track = trackOfFile(), lacks = track.lacking.join(", ");
-  $("about").textContent = `Your file ${own.name}, read in this page alone. Nobody tells the truth here, ` +
-    `so nothing is right or wrong.${lacks && ` It lacks ${lacks}: the usual value stands in.`}`;
-  if (heart && !own.age) say("How old is the athlete? The student reads heart rate as a share of what is " +
-    `expected at that age. Until you say it, ${UNKNOWN_AGE_Y} is taken.`);
+  $("about").textContent =
+    `Your file ${own.name}, read in this page alone. Nobody tells the truth here, so nothing is ` +
+    `right or wrong.${lacks && ` It lacks ${lacks}: the usual value stands in.`}`;
+  if (heart && !own.age)
+    say("How old is the athlete? The student reads heart rate as a share of what is expected at " +
+      `that age. Until you say it, ${UNKNOWN_AGE_Y} is taken.`);
   show(track);
 }
 
@@ -193,9 +201,10 @@ function strips() {
     shares[id] = share(all, said, counted);
     const text = `${percent(shares[id].all)} right`;
     place(id, "b").textContent = text;
-    place(id, ".each").innerHTML = shares[id].each.map((s, c) => s >= 0 ? `${dot(c)}${percent(s)}` : "").join(" ");
-    bars(place(id, ".strip"), all.map((w, i) =>
-      ({ k: said[i], on: said[i] === w.y, aside: !counted[i], end: w.end })), `${text}, window by window`);
+    place(id, ".each").innerHTML =
+      shares[id].each.map((s, c) => (s >= 0 ? `${dot(c)}${percent(s)}` : "")).join(" ");
+    const bar = (w, i) => ({ k: said[i], on: said[i] === w.y, aside: !counted[i], end: w.end });
+    bars(place(id, ".strip"), all.map(bar), `${text}, window by window`);
   }
   for (const id of ["masked", "after"]) $(`line-${id}`).classList.toggle("still", !(id in shares));
   const taught = stage === 2 ? { person, head: found.after } : null;
@@ -210,8 +219,8 @@ function tell({ name }, k, marks, mistakes) {
     `The student for all reads ${percent(shares.before.all)} of ${name}'s windows rightly.`,
     `Marked: ${few}, as a coach would label them. What counts now are ${counted} other windows.`,
     !mistakes ? `The student made no mistake on ${few}, so it stays as it is.`
-      : `${name}: ${percent(shares.before.all)} right before, ${percent(shares.after?.all)} after learning ` +
-        `from ${few}. Counted on ${counted} ${simulated}windows that nobody marked.`,
+      : `${name}: ${percent(shares.before.all)} right before, ${percent(shares.after?.all)} after ` +
+        `learning from ${few}. Counted on ${counted} ${simulated}windows that nobody marked.`,
   ][stage];
   $("k-said").textContent = k;
   $("gains").innerHTML = gainsPicture(told.gains, name, told.harm, $("gains").clientWidth);
@@ -222,13 +231,15 @@ function tell({ name }, k, marks, mistakes) {
 }
 
 function others() {
-  const { gains, harm, k } = told, mean = (name) => gains.reduce((sum, g) => sum + g[name], 0) / gains.length;
+  const { gains, harm, k } = told, count = gains.length;
+  const mean = (name) => percent(gains.reduce((sum, g) => sum + g[name], 0) / count);
   const harmed = gains.filter((g) => g.after - g.before < -harm).length;
-  $("mean").textContent = `The first athlete above was chosen by a rule: of the ${gains.length} ${simulated}athletes ` +
-    `who were tested and can give ${k} windows of each class, the one whom learning helps most. On average it ` +
-    `goes from ${percent(mean("before"))} to ${percent(mean("after"))} right. ${harmed} of the ${gains.length} ` +
-    `end up worse by more than ${Math.round(100 * harm)} points. Choose the one in the middle, or the one whom it ` +
-    "helps least, and watch that, too.";
+  $("mean").textContent =
+    `The first athlete above was chosen by a rule: of the ${count} ${simulated}athletes who were ` +
+    `tested and can give ${k} windows of each class, the one whom learning helps most. On average ` +
+    `it goes from ${mean("before")} to ${mean("after")} right. ${harmed} of the ${count} end up ` +
+    `worse by more than ${Math.round(100 * harm)} points. Choose the one in the middle, or the one ` +
+    "whom it helps least, and watch that, too.";
 }
 
 // --- begin ----------------------------------------------------------------------------------------
@@ -266,16 +277,19 @@ function listen() {
   onresize = draw;
 }
 
-/** The book's own switch between light and dark, where a page of the book shows this one. */
+/** In a frame of the book: as tall as its content, light or dark as the book's own switch says. */
 function dress() {
   const root = document.documentElement;
+  matchMedia("(prefers-color-scheme: dark)").onchange = draw;
   try {
+    if (!frameElement) return;
     const outer = parent.document.documentElement;
     const follow = () => { root.dataset.theme = outer.dataset.theme ?? ""; draw(); };
-    if (outer !== root) new MutationObserver(follow).observe(outer, { attributeFilter: ["data-theme"] });
-    if (outer !== root) follow();
-  } catch { /* a page on the disk may not look at another: the system's choice stands */ }
-  matchMedia("(prefers-color-scheme: dark)").onchange = draw;
+    new MutationObserver(follow).observe(outer, { attributeFilter: ["data-theme"] });
+    follow();
+    const grow = () => { frameElement.style.height = `${root.querySelector("main").offsetHeight}px`; };
+    new ResizeObserver(grow).observe(root.querySelector("main"));
+  } catch { /* a page may not look at one from elsewhere: the system's choice stands */ }
 }
 
 /** The recording with the most classes, the first of them. */
@@ -289,26 +303,34 @@ async function begin() {
   $("parameters").textContent = student.parameters.toLocaleString("en");
   $("legend").innerHTML = student.names.map((_, k) => `<li>${dot(k)}<span></span></li>`).join("");
   student.names.forEach((name, k) => { $("legend").children[k].lastChild.textContent = name; });
-  buttons($("speeds"), SPEEDS.map((s) => [`${s.toLocaleString("en")}×`, s]), () => state.speed, (s) => { state.speed = s; });
+  const speeds = SPEEDS.map((s) => [`${s.toLocaleString("en")}×`, s]);
+  buttons($("speeds"), speeds, () => state.speed, (s) => { state.speed = s; });
   state.people.forEach((person, p) => {
-    person.recordings.forEach((r, i) => $("recording").add(new Option(
-      `${person.name}, recording ${i + 1} (${Math.round(r.length / student.rate_hz / 60)} min)`, `${p} ${i}`)));
+    person.recordings.forEach((r, i) => {
+      const long = Math.round(r.length / student.rate_hz / 60);
+      $("recording").add(new Option(`${person.name}, recording ${i + 1} (${long} min)`, `${p} ${i}`));
+    });
     $("person").add(new Option(`${person.name}, ${person.why}`, p));
   });
   $("length").textContent = `${student.samples / student.rate_hz} s`;
-  $("real").textContent = simulated ? "All athletes here are simulated." : "";
+  $("real").textContent = simulated ? "All athletes here are simulated."
+    : "These are recordings of real people: keep this page to yourself.";
   $("meaning").textContent = student.meaning;
   $("k").max = $("k").value = told.k;
   const step_s = student.stride / student.rate_hz;
-  $("cost").textContent = `Every ${step_s < 1 ? step_s.toFixed(1) : step_s} s a step of about ` +
-    `${student.macs.toLocaleString("en")} multiplications, in plain JavaScript. Between two steps it remembers ` +
-    "only what its convolutions reach.";
+  $("cost").textContent =
+    `Every ${step_s < 1 ? step_s.toFixed(1) : step_s} s a step of about ` +
+    `${student.macs.toLocaleString("en")} multiplications, in plain JavaScript. Between two steps ` +
+    "it remembers only what its convolutions reach.";
   listen();
   dress();
   $("teach").hidden = !(state.people.length && state.prior);
   $("all").hidden = !told.gains.length;
   $("choice").hidden = !state.people.length;
-  $("about").textContent = "Open a recording of your own.";
+  const readable = student.channels.some((name) => FILE_CHANNELS.includes(name));
+  $("drop").hidden = $("hint").hidden = !readable;
+  $("about").textContent = readable ? "Open a recording of your own."
+    : `No training file holds what this student reads: ${student.channels.join(", ")}.`;
   if (told.gains.length) others();
   if (!$("teach").hidden) strips();
   if (!state.people.length) return;
