@@ -227,7 +227,8 @@ figures.guided(**example.guided_run(demo))
 
 # %% [markdown]
 # On simulated runners: {glue:text}`guide`. A fixed heart rate in the student's place, with the same patience:
-# {glue:text}`guide_zone`. The student without patience: {glue:text}`guide_hasty`. **Caveat.** The guide judges
+# {glue:text}`guide_zone`. The student without patience: {glue:text}`guide_hasty`. Earlier words cost false alarms;
+# which is the better guide depends on what each of the two costs. **Caveat.** The guide judges
 # intensity and nothing else: no pain, no illness. It is no medical device.
 #
 # ## The athlete teaches the device
