@@ -56,7 +56,7 @@ style.use()
 dataset = "simulated"  # name or path: simulated, swimming or a folder of your own
 data_dir = ""  # path: folder of your own tables, or the one that holds the data set
 seed = 0  # 0 to 1000000: simulated athletes and the live trainings
-n_athletes = 60  # athletes, 30 to 500: how many are simulated for the live example
+n_athletes = 120  # athletes, 30 to 500: how many are simulated for the live example
 
 # %% tags=["hide-input"]
 check_values("11_deploy", globals())
@@ -227,7 +227,8 @@ figures.guided(**example.guided_run(demo))
 
 # %% [markdown]
 # On simulated runners: {glue:text}`guide`. A fixed heart rate in the student's place, with the same patience:
-# {glue:text}`guide_zone`. The student without patience: {glue:text}`guide_hasty`. **Caveat.** The guide judges
+# {glue:text}`guide_zone`. The student without patience: {glue:text}`guide_hasty`. Earlier words cost false alarms;
+# which is the better guide depends on what each of the two costs. **Caveat.** The guide judges
 # intensity and nothing else: no pain, no illness. It is no medical device.
 #
 # ## The athlete teaches the device

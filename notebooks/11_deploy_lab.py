@@ -22,7 +22,10 @@
 # `sportsml run 11_deploy_lab -p dataset swimming -p profile full`
 
 # %% tags=["imports"]
+import numpy as np
+
 from sportsml_lite.deploy import compiled, timing
+from sportsml_lite.deploy.stream import Stream, push_seconds
 from sportsml_lite.findings.lab import read
 from sportsml_lite.plots import deploy as figures
 from sportsml_lite.plots import style
@@ -108,6 +111,14 @@ figures.cost_table(cost, lab.tables.get("swimming"))
 if compiled.compiler():
     limit = timing.limit_us(swimmer.network)
     print(f"the multiplications alone: {limit:.1f} µs")
+
+# %% [markdown]
+# A stream in Python, sample by sample, as fast as they can come; most samples only fill the buffer, every third makes a step:
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Time of each sample of a swimmer's stream (30 Hz) in NumPy on this computer. Dashed: median, the 99th percentile, and the moment at which the next sample comes.", "name": "fig-deploy-jitter"}, "image": {"alt": "A rising curve: most samples take microseconds; the deadline of thirty a second lies far to the right."}}
+pace = Stream(swimmer.network, swimmer.card.rate_hz)
+seconds = push_seconds(pace, np.concatenate(list(swimmer.X[:16]), 1))
+figures.jitter(seconds, swimmer.card.rate_hz)
 
 # %% [markdown]
 # `benchmarks/deploy_speed.py` measures more: batches, streams sample by sample, other compilers' flags.

@@ -167,3 +167,11 @@ def test_a_module_that_is_no_python_is_named_by_its_line(tmp_path, monkeypatch):
         fingerprint.of_code("from sportsml_lite.broken import f\nf()")
     fingerprint._scope.cache_clear()
     assert (error.value.filename, error.value.lineno) == (str(path), 2)
+
+
+def test_a_chapter_depends_on_the_scripts_and_templates_of_the_wings_it_reaches():
+    names = {
+        n: {k for k in runs.of_chapter(find(n)) if k.startswith("file ")} for n in ("03", "11")
+    }
+    assert not names["03"]
+    assert {"file deploy/page/wrist.js", "file deploy/templates/student.c.jinja"} <= names["11"]

@@ -210,6 +210,13 @@ def test_the_limit_is_drawn_where_it_is_known(limit_us):
     assert {"500", "7.5"} <= set(texts)
 
 
+def test_the_deadline_of_a_stream_is_the_next_sample():
+    ax = figures.jitter(np.array([1e-5, 2e-5, 2e-4]), 30.0).axes[0]
+    texts = [text.get_text() for text in ax.texts]
+    assert texts[0] == "median: 20 µs"
+    assert texts[2] == "deadline: 33,333 µs"
+
+
 def test_a_frame_holds_the_page_whole():
     page = '<p title="a">1 < 2 & "b"</p>'
     from html import unescape

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from sportsml_lite import cluster, paths
 from sportsml_lite.cli import main
 from sportsml_lite.errors import UserError
-from sportsml_lite.publish import chapters, report, runs, sweep, worker
+from sportsml_lite.publish import chapters, kernels, report, runs, sweep, worker
 
 SIX = ("sweep", "03", "-g", "seed=0:3", "-g", "rate=0.5,1", "-p", "pause_s", "0.3", "--workers", 1)
 
@@ -76,6 +76,7 @@ def home(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cluster, "connect", lambda *_: nullcontext())
     monkeypatch.setattr(cluster, "spread", spread)
+    monkeypatch.setattr(kernels, "can_fork", lambda: False)
     monkeypatch.setenv("TRY_LOG", str(tmp_path / "ran.txt"))
     return tmp_path
 

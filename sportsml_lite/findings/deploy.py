@@ -42,18 +42,16 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         | {
             "in_short": (
                 f"In whole numbers of 8 bits a new swimmer's macro-F1 changes by "
-                f"{swim['int8'].gain.estimate:+.3f}, read as a stream by "
-                f"{swim['stream'].gain.estimate:+.3f}; what is left of the student is a page of "
-                "C, a few kilobytes, and microseconds."
+                f"{_signed(swim['int8'].gain.estimate)}, read as a stream by "
+                f"{_signed(swim['stream'].gain.estimate)}; what is left of the student is a "
+                "page of C, a few kilobytes, and microseconds."
             ),
-            "agreement": f"{100 * mean(tables['swimming'], 'int8', 'agreement').estimate:.1f}",
-            "personal": f"{swim['personal'].gain.estimate:+.3f}"
+            "personal": f"{_signed(swim['personal'].gain.estimate)}"
             + " (which does not stand after Holm's correction)"
             * (not stands["swimming", "personal"]),
             "personal_int8": lost(swim["personal_int8"]),
             "small": SMALL[swim["small"].verdict],
-            "lowest": f"{athlete_values(tables['swimming'], 'int8').min():.2f}",
-            "lowest_before": f"{athlete_values(tables['swimming'], 'student').min():.2f}",
+            "lowest": _lowest(tables["swimming"]),
         }
         | guided(tables)
     )
@@ -67,7 +65,11 @@ def _lowest(scores: pd.DataFrame) -> str:
 
 def lost(found: Comparison) -> str:
     """A change in macro-F1 and what it means, e.g. ``'-0.001: nothing worth naming is lost'``."""
-    return f"{found.gain.estimate:+.3f}: {KEPT[found.verdict]}"
+    return f"{_signed(found.gain.estimate)}: {KEPT[found.verdict]}"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 3) + 0.0:+.3f}"  # no "-0.000"
 
 
 def guided(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:

@@ -53,8 +53,8 @@ def near_the_limit(us: pd.Series, limit_us: float, ax=None):
     ax.annotate(name, (limit_us, 1), (4, -2), xycoords=("data", "axes fraction"), va="top",
                 textcoords="offset points", fontsize=SMALL)  # fmt: skip
     ax.set_xscale("log")
-    ax.set_xlim(0.6 * (limit_us if known else min(us)), 4 * max(us))
-    ax.set_yticks(y, list(us))
+    ax.set_xlim(0.6 * (limit_us if known else us.min()), 4 * us.max())
+    ax.set_yticks(y, us.index)
     ax.set_ylim(-0.6, len(us) + 0.1)
     ax.set_xlabel("µs a window, one thread of this computer")
     return fig
@@ -147,6 +147,33 @@ def guided(t_s, heart, probability, truth, said, classes):
         low.annotate(f"■ {name}", (at, -0.9), xycoords="axes fraction", fontsize=SMALL, color=shade)
     low.spines["left"].set_visible(False)
     low.tick_params(axis="y", length=0)
+    return fig
+
+
+def jitter(seconds: np.ndarray, rate_hz: float, ax=None):
+    """How long each sample of a stream takes: the share of samples that are done by a time.
+
+    Parameters
+    ----------
+    seconds : (T,) of each sample, from :func:`sportsml_lite.deploy.stream.push_seconds`
+    rate_hz : at which samples come: the next one is the deadline
+    ax : where to draw; None makes a figure
+
+    Returns
+    -------
+    fig
+    """
+    fig, ax = canvas(ax, "Ready long before the next sample", 3.2)
+    us = 1e6 * np.sort(seconds)
+    ax.step(us, np.arange(1, len(us) + 1) / len(us), color=ACCENT, lw=2, where="post")
+    marks = {"median": np.median(us), "99 %": np.quantile(us, 0.99), "deadline": 1e6 / rate_hz}
+    for height, (name, at) in zip((0.35, 0.6, 0.85), marks.items(), strict=True):
+        ax.axvline(at, color=INK, lw=1.2, ls="--", zorder=0)
+        side = (-5, "right") if at > 1e5 / rate_hz else (5, "left")
+        ax.annotate(f"{name}: {at:,.0f} µs", (at, height), (side[0], 0), ha=side[1], va="center",
+                    textcoords="offset points", fontsize=SMALL)  # fmt: skip
+    ax.set_xscale("log")
+    ax.set(xlabel="time of a sample (µs)", ylabel="share of the samples", ylim=(0, 1.03))
     return fig
 
 

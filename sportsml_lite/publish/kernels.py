@@ -85,9 +85,10 @@ def _start(path: Path) -> subprocess.Popen | None:
 
 def _end(server: subprocess.Popen) -> None:
     server.stdin.close()
+    server.terminate()  # while it imports it does not read
     try:
         server.wait(END_S)
-    except subprocess.TimeoutExpired:  # it is importing, and reads nothing
+    except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
 

@@ -52,7 +52,20 @@ def of_chapter(chapter: Chapter) -> dict[str, str]:
             inputs[f"result {path.stem}"] = _sha256(path.read_bytes())
     inputs["python"] = platform.python_version()
     inputs |= {f"library {name}": version for name, version in reached.libraries.items()}
-    return inputs | {name: hash_ for name, hash_ in reached.code.items() if ":" in name}
+    code = {name: hash_ for name, hash_ in reached.code.items() if ":" in name}
+    return inputs | code | _files_beside(code)
+
+
+def _files_beside(code: Iterable[str]) -> dict[str, str]:
+    """Templates, scripts and styles that lie in a wing whose code is reached: path → hash."""
+    wings = {name.partition(":")[0].split(".")[1] for name in code if name.count(".") > 1}
+    package = Path(__file__).parents[1]
+    return {
+        f"file {path.relative_to(package).as_posix()}": _sha256(path.read_bytes())
+        for wing in sorted(wings)
+        for path in sorted((package / wing).glob("*/*"))
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
 
 
 def of_settings(

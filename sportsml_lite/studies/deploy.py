@@ -30,7 +30,7 @@ from sportsml_lite.protocol import PARTS, PROTOCOL, Split
 from sportsml_lite.schema import Windows
 from sportsml_lite.studies.pipeline import KAPPA, K
 from sportsml_lite.studies.runner import Options, Study
-from sportsml_lite.studies.transfer import judged, load_windows
+from sportsml_lite.studies.transfer import judged, load_windows, ramp
 from sportsml_lite.training.data import Sequences
 from sportsml_lite.training.folds import Fold, folds_of, make_fold
 from sportsml_lite.training.networks import (
@@ -155,8 +155,9 @@ def score(
 
     Metrics of each test athlete: ``macro_f1``, ``accuracy``, and ``agreement``, the share of the
     windows in which a form of the student answers as PyTorch does. Personal arms leave athletes
-    out who cannot give k windows of each class. Of each guided athlete: ``late_s``, mean over the
-    excesses that were told, ``missed``, share of the excesses, ``false_alarms_per_h``.
+    out who cannot give k windows of each class, and a ramp test as a whole, whose earliest windows
+    show one class. Of each guided athlete: ``late_s``, mean over the excesses that were told,
+    ``missed``, share of the excesses, ``false_alarms_per_h``.
 
     Raises
     ------
@@ -166,7 +167,9 @@ def score(
     rows = [forms.guided(arm).assign(arm=name, k=np.nan)
             for name, arm in arms.items() if arm.guide and data.guided is not None]  # fmt: skip
     for name, arm in arms.items():
-        said = pd.DataFrame() if arm.guide else forms.said(arm)
+        if arm.guide or (arm.later and ramp(options)):
+            continue
+        said = forms.said(arm)
         if len(said):
             k = float(K) if arm.later else np.nan
             found = [judged(said), *forms.agreement(arm, said)]
