@@ -69,6 +69,9 @@ def test_the_wait_begins_anew_with_another_part_of_the_session():
     plan = np.r_[np.full(20, 2), np.full(40, 0)]
     found = words([2] * 60, plan)
     assert spans(found) == [(0, HOLD), (40 + 20, EASE)]
+    # Above the plan before and after: still another part, which has to be told by itself.
+    found = words([2] * 60, np.r_[np.full(8, 1), np.full(52, 0)])
+    assert spans(found) == [(0, HOLD), (16 + 20, EASE), (16 + 80, STOP)]
 
 
 def test_nothing_is_said_where_it_is_not_sure_or_nothing_is_heard():
