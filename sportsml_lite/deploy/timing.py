@@ -84,7 +84,7 @@ def forms(of: Sized, onnx: bool = False) -> pd.DataFrame:
         "teacher, PyTorch": (_eager(of.teacher, x), 4 * count_parameters(of.teacher), np.nan,
                              teacher_macs(of.teacher, of.X.shape[2])),
         "student, PyTorch": (_eager(of.student, x), float_bytes, np.nan, macs),
-        "NumPy, folded": (lambda: of.network.logits(of.X[:1]), float_bytes, np.nan, macs),
+        "NumPy, folded": (_numpy(of), float_bytes, np.nan, macs),
     }  # fmt: skip
     if onnx and find_spec("onnxruntime"):
         rows["ONNX Runtime"] = (_onnx(of), float_bytes, np.nan, macs)
@@ -110,8 +110,7 @@ def median_us(call: Callable[[], int | None], seconds: float = 0.3) -> float:
     The thread's own time: what else the computer does in the meantime does not count.
     """
     for _ in range(3):
-        count = call()
-    count = count if isinstance(count, int) else 1
+        count = call() or 1
     spent, end = [], time.perf_counter() + seconds
     while time.perf_counter() < end or len(spent) < 5:
         begun = time.thread_time()
@@ -138,6 +137,13 @@ def _eager(model, x: torch.Tensor) -> Callable:
     return call
 
 
+def _numpy(of: Sized) -> Callable:
+    def call():
+        of.network.logits(of.X[:1])
+
+    return call
+
+
 def _batch(program: compiled.Program, X: np.ndarray) -> Callable:
     """All windows one after the other in one call, so that Python's share is not counted."""
 
@@ -152,4 +158,8 @@ def _onnx(of: Sized) -> Callable:
     from sportsml_lite.deploy import onnx
 
     says = onnx.session(onnx.float_model(of.network, {}))
-    return lambda: says(of.X[:1]) is None
+
+    def call():
+        says(of.X[:1])
+
+    return call
