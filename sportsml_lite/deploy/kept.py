@@ -17,7 +17,7 @@ from sportsml_lite.training.folds import Fold
 from sportsml_lite.training.keep import Card, Parts, checksum, load_part, load_student
 from sportsml_lite.transfer import Shots, fit_population
 
-CALIBRATED_BY = 64  # windows
+CALIBRATED_BY = 256  # windows; with 64 the rarest states are cut off
 
 Head = tuple[np.ndarray, np.ndarray]  # weights (K, D), biases (K,)
 
