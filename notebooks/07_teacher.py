@@ -121,7 +121,7 @@ with torch.inference_mode():
 assert torch.allclose(left, right, atol=1e-5)
 
 # %% [markdown]
-# And it pays where it should. For the swimmers on the other wrist the mirror changes the macro-F1 of one
+# For the swimmers on the other wrist the mirror changes the macro-F1 of one
 # network by {glue:text}`mended` on average, for those on the usual one by {glue:text}`unmended`.
 #
 # ## Turn the sensor

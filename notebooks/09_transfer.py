@@ -258,9 +258,9 @@ figures.method_table(tables["swimming"])
 #
 # $$ \text{move} \iff S_{w_0}(x_i) \neq y_i \;\text{for some } i . $$
 #
-# Whoever is read without a mistake stays; whoever is misread is moved. That protects those who have
-# little to gain, and lets pass who needs it most: an athlete whose classes *all* look wrong fails this
-# exam at once. It moves {glue:text}`moves` % of the swimmers. Without it, {glue:text}`harmed_free` would be
+# Whoever is read without a mistake stays; whoever is misread is moved. The aim is to protect those who have
+# little to gain, and to let pass who needs it most: an athlete whose classes *all* look wrong fails this
+# exam. It moves {glue:text}`moves` % of the swimmers. Without it, {glue:text}`harmed_free` would be
 # harmed, and the lowest would change by {glue:text}`lowest_free`.
 #
 # An earlier guard of this book hid one class after the other and asked whether the others' windows
@@ -283,7 +283,7 @@ figures.method_table(tables["swimming"])
 figures.both_exams(tables)
 
 # %% [markdown]
-# From the first row to the third: swimmers {glue:text}`exam_swimming`; simulated runners
+# In accuracy, from the first row to the third: swimmers {glue:text}`exam_swimming`; simulated runners
 # {glue:text}`exam_simulated`. {glue:text}`kinder` Only the last row is *learning from the window*, and
 # only an exam on later windows says what the athlete will see tomorrow.
 #

@@ -209,7 +209,7 @@ figures.on_the_wrist(tables["swimming"], 6, 5)
 # ```{admonition} Whose swimmers chose?
 # :class: warning
 # The same swimmers saw four chapters being made. Mirroring, turning and the networks' sizes (chapter 7),
-# τ, α and the number of steps (chapter 8), the guard and shrinkage with a fixed κ (chapters 9 and 10) were
+# the number of steps (chapter 8), the guard and shrinkage with a fixed κ (chapters 9 and 10) were
 # all settled by people who had looked at results on them. Folds keep a swimmer out of a *training*, not
 # out of our heads. Only new swimmers can tell how much of the gain is left.
 # ```
@@ -309,8 +309,8 @@ record("exercise_3", 0.05**2 / (0.05**2 + 0.05**2), digits=2)
 # %% [markdown]
 # ## What comes next
 #
-# The student still lives in PyTorch, where calling it costs more than computing it. Chapter 11, still to
-# come, takes it out of there and lets it read a stream as it arrives; chapter 12 will ask whether it can be
+# The student still lives in PyTorch, where calling it costs more than computing it. Chapter 11 takes it
+# out of there and lets it read a stream as it arrives; chapter 12, still to come, asks whether it can be
 # trusted.
 
 # %% [markdown]

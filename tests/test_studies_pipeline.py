@@ -297,7 +297,7 @@ def test_beside_a_kept_student_lie_the_heads_that_the_study_examined(folders, tm
     assert kept.prior.kappa == study.KAPPA
     population = room.population(kept.student)
     np.testing.assert_allclose(kept.prior.means, population.means.float(), rtol=1e-6)
-    assert 0 < len(kept.calibration) <= 64
+    assert 0 < len(kept.calibration) <= 256
     train = {row.tobytes() for row in room.fold.train.X.numpy()}
     assert {row.tobytes() for row in kept.calibration} <= train
 

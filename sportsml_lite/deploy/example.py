@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sportsml_lite.deploy import guidance
-from sportsml_lite.deploy.people import Demonstration
+from sportsml_lite.deploy.people import Demonstration, Person
 from sportsml_lite.deploy.stream import Stream
 from sportsml_lite.errors import UserError
 from sportsml_lite.intensity import DOMAINS
@@ -14,9 +16,9 @@ from sportsml_lite.prepare import fill_windows
 EASY = 0  # the domain that the example's session plans
 
 
-def measured_windows(demo: Demonstration) -> np.ndarray:
-    """Windows (N, C, T) of the athletes on the page, measured, their gaps filled as on a watch."""
-    pieces = [(piece, piece.first) for one in demo.people for piece in one.recordings]
+def measured_windows(demo: Demonstration, people: Sequence[Person]) -> np.ndarray:
+    """Windows (N, C, T) of some of its athletes, measured, their gaps filled as on a watch."""
+    pieces = [(piece, piece.first) for one in people for piece in one.recordings]
     size = demo.network.samples
     X = [
         demo.scale.decode(piece.codes)[:, at : at + size] for piece, first in pieces for at in first
@@ -25,7 +27,7 @@ def measured_windows(demo: Demonstration) -> np.ndarray:
 
 
 def guided_run(demo: Demonstration, settings: guidance.Settings | None = None) -> dict:
-    """The recording whose true domain changes most often, read as a stream and guided as easy.
+    """The recording that is longest above VT2, read as a stream and guided as an easy one.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def guided_run(demo: Demonstration, settings: guidance.Settings | None = None) -
     if demo.card.classes != DOMAINS:
         raise UserError("guidance asks for domains of intensity as classes: " + ", ".join(DOMAINS))
     pieces = [piece for one in demo.people for piece in one.recordings]
-    piece = max(pieces, key=lambda p: np.count_nonzero(np.diff(p.y)))
+    piece = max(pieces, key=lambda p: np.count_nonzero(p.y == DOMAINS.index("above_vt2")))
     X, rate_hz = demo.scale.decode(piece.codes), demo.card.rate_hz
     stream, steps = Stream(demo.network, rate_hz), []
     for i, sample in enumerate(X.T):

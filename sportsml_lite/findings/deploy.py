@@ -42,9 +42,9 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         | {
             "in_short": (
                 f"In whole numbers of 8 bits a new swimmer's macro-F1 changes by "
-                f"{_signed(swim['int8'].gain.estimate)}, read as a stream by "
-                f"{_signed(swim['stream'].gain.estimate)}; what is left of the student is a "
-                "page of C, a few kilobytes, and microseconds."
+                f"{lost(swim['int8'])}; read as a stream, by {lost(swim['stream'])}. The student "
+                "is then a few hundred lines of C and some kilobytes, and a window takes "
+                "microseconds."
             ),
             "personal": f"{_signed(swim['personal'].gain.estimate)}"
             + " (which does not stand after Holm's correction)"
@@ -52,6 +52,10 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             "personal_int8": lost(swim["personal_int8"]),
             "small": SMALL[swim["small"].verdict],
             "lowest": _lowest(tables["swimming"]),
+            "again": " instead of ".join(
+                f"{mean(tables['swimming'], arm).estimate:.3f}"
+                for arm in ("student_again", "student")
+            ),
         }
         | guided(tables)
     )
@@ -60,7 +64,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 def _lowest(scores: pd.DataFrame) -> str:
     before, after = (athlete_values(scores, arm) for arm in ("student", "int8"))
     name = before.idxmin()
-    return f"from {before[name]:.2f} to {after[name]:.2f}"
+    told = [f"{each[name]:.2f}" for each in (before, after)]
+    return f"stays at {told[0]}" if told[0] == told[1] else "goes from " + " to ".join(told)
 
 
 def lost(found: Comparison) -> str:
@@ -78,7 +83,19 @@ def guided(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     tables : Scores of ``simulated``
     """
     scores = tables["simulated"]
-    return {arm: _in_words(scores, arm) for arm in GUIDES}
+    apart = [
+        metric
+        for metric in ("late_s", "missed", "false_alarms_per_h")
+        if not _overlap(*(mean(scores, arm, metric) for arm in ("guide", "guide_zone")))
+    ]
+    verdict = "The lab's intervals tell the two apart." if apart else (
+        "The lab's intervals of the two overlap: so few runners do not tell which guides better."
+    )  # fmt: skip
+    return {arm: _in_words(scores, arm) for arm in GUIDES} | {"guides": verdict}
+
+
+def _overlap(one, other) -> bool:
+    return not (one.low > other.high or other.low > one.high)
 
 
 def _in_words(scores: pd.DataFrame, arm: str) -> str:

@@ -28,7 +28,7 @@ BOUGHT = {
     "worse": "Yet for swimmers nobody trained on, it makes the student worse: {} in macro-F1.",
     "no difference": "Yet for swimmers nobody trained on, it changes nothing worth naming: {} in "
     "macro-F1.",
-    "undecided": "Yet whether it makes the student better, swimmers nobody trained on cannot tell: "
+    "undecided": "Yet whether it makes the student better, these swimmers are too few to tell: "
     "{} in macro-F1.",
 }
 LEADS = {

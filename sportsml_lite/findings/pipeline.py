@@ -67,6 +67,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         ),
         **{
             name: f"{-swim[name].gain.estimate:+.3f}: {ADVICE[swim[name].verdict]}"
+            + UNCORRECTED * (swim[name].verdict == "better" and not stands["swimming", name])
             for name in ("without_teacher", "without_personal")
         },
         "lowest_before": f"{before[lowest]:.2f}",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sportsml_lite.evaluate import Comparison, mean
 from sportsml_lite.findings.deploy import PEOPLE
+from sportsml_lite.intensity import DOMAINS
 from sportsml_lite.plots import tables as shared
 from sportsml_lite.plots.grammar import (
     SMALL,
@@ -20,7 +21,8 @@ from sportsml_lite.plots.grammar import (
 from sportsml_lite.plots.style import ACCENT, CYCLE, GREY, HARM, INK, QUIET, figure
 from sportsml_lite.studies.deploy import GUIDES, QUESTIONS, TITLES
 
-FORMS = ("majority", "teacher", "student", "int8", "stream")
+FORMS = ("teacher", "student", "student_again", "int8", "stream")
+DOMAIN_NAMES = dict(zip(DOMAINS, ("below VT1", "between", "above VT2"), strict=True))
 CAPTION = (
     "Paired difference in macro-F1: mean over athletes of macro-F1 over the classes that each "
     "performs, with its 95 % interval over athletes and models. * stands after Holm's correction."
@@ -40,7 +42,7 @@ def near_the_limit(us: pd.Series, limit_us: float, ax=None):
     -------
     fig
     """
-    fig, ax = canvas(ax, "From a thousand calls to the arithmetic itself", 0.9 + 0.42 * len(us))
+    fig, ax = canvas(ax, "Most of the time was not arithmetic", 0.9 + 0.42 * len(us))
     y, known = np.arange(len(us))[::-1], np.isfinite(limit_us)
     for at, (name, value) in zip(y, us.items(), strict=True):
         color = ACCENT if name.startswith("C") else QUIET
@@ -72,7 +74,7 @@ def rounded(exact: np.ndarray, in_8_bits: np.ndarray, ax=None):
     -------
     fig
     """
-    fig, ax = canvas(ax, "What 8 bits change: the answers' numbers, hardly", 3.8)
+    fig, ax = canvas(ax, "8 bits hardly change the logits", 3.8)
     same = exact.argmax(1) == in_8_bits.argmax(1)
     for mine, color, size in ((same, ACCENT, 8), (~same, HARM, 26)):
         ax.scatter(exact[mine].ravel(), in_8_bits[mine].ravel(), s=size, color=color, alpha=0.5,
@@ -82,7 +84,13 @@ def rounded(exact: np.ndarray, in_8_bits: np.ndarray, ax=None):
     ax.annotate(f"{same.mean():.1%} of the windows: the same answer", (0.02, 0.97), va="top",
                 xycoords="axes fraction", color=ACCENT)  # fmt: skip
     if not same.all():
-        ax.annotate("another answer", (0.02, 0.89), va="top", xycoords="axes fraction", color=HARM)
+        ax.annotate(
+            "the others: a different answer",
+            (0.02, 0.89),
+            va="top",
+            xycoords="axes fraction",
+            color=HARM,
+        )
     ax.set(xlabel="logit, single precision", ylabel="logit, 8 bits")
     return fig
 
@@ -123,14 +131,16 @@ def guided(t_s, heart, probability, truth, said, classes):
     -------
     fig
     """
-    fig, (top, middle, low) = figure(3, 1, 5.2, sharex=True,
+    from matplotlib.patches import Patch
+
+    fig, (top, middle, low) = figure(3, 1, 5.6, sharex=True,
                                      gridspec_kw={"height_ratios": [3, 3, 1.3]})  # fmt: skip
     minutes = np.asarray(t_s) / 60
     top.plot(minutes, heart, color=INK, lw=1.2)
     top.set_ylabel("heart rate\n(share of max)")
     colors = (CYCLE[4], CYCLE[5], CYCLE[1])
     middle.stackplot(minutes, np.nan_to_num(probability).T, colors=colors, lw=0, alpha=0.85,
-                     labels=[name.replace("_", " ") for name in classes])  # fmt: skip
+                     labels=[DOMAIN_NAMES.get(name, name) for name in classes])  # fmt: skip
     middle.set(ylabel="probability", ylim=(0, 1))
     middle.legend(loc="upper center", bbox_to_anchor=(0.5, 1.22), ncol=3, fontsize=SMALL,
                   handlelength=1)  # fmt: skip
@@ -143,8 +153,9 @@ def guided(t_s, heart, probability, truth, said, classes):
             low.fill_between(minutes, place, place + 0.8, where=values == name, step="post",
                              color=shade, lw=0)  # fmt: skip
     low.set(yticks=[0.4, 1.4], yticklabels=["said", "truth"], xlabel="time (min)")
-    for at, (name, shade) in zip((0.1, 0.3, 0.5), marks.items(), strict=True):
-        low.annotate(f"■ {name}", (at, -0.9), xycoords="axes fraction", fontsize=SMALL, color=shade)
+    words = [Patch(color=shade, label=name) for name, shade in marks.items()]
+    low.legend(handles=words, loc="upper center", bbox_to_anchor=(0.5, -0.75), ncol=3,
+               fontsize=SMALL, handlelength=1)  # fmt: skip
     low.spines["left"].set_visible(False)
     low.tick_params(axis="y", length=0)
     return fig
@@ -267,7 +278,8 @@ def cost_table(cost: pd.DataFrame, scores: pd.DataFrame | None = None):
     return score_table(rows, caption=(
         "One window of a swimmer (6 s at 30 Hz) in each form. Weights include what learning on the "
         "device needs, where the form can learn; state is what is remembered between two samples. "
-        "Multiplications (each with an addition) stand for the energy."
+        "Multiplications (each with an addition) are a rough stand-in for the energy, which was "
+        "not measured."
     ))  # fmt: skip
 
 
@@ -325,4 +337,5 @@ def _level(scores: pd.DataFrame, arm: str, metric: str, spec: str) -> str:
     found = mean(scores, arm, metric)
     if np.isnan(found.low):
         return format(found.estimate, spec)
-    return f"{found.estimate:{spec}} [{found.low:{spec}}, {found.high:{spec}}]"
+    low = max(0.0, found.low)  # times, shares and counts are never below 0
+    return f"{found.estimate:{spec}} [{low:{spec}}, {found.high:{spec}}]"
