@@ -238,7 +238,7 @@ assert np.allclose(answers[-1].logits, network.logits(scaled[:1])[0], atol=1e-4)
 # probabilities of all domains above the plan, and is silent where the sum is neither high nor low. A high sum must last before
 # it says *ease*, and last longer before *stop*; a low one, before it says *hold*: go on as you are.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A simulated runner whom the student has not met, on a session that should have been easy (the one of the page below that is longest above VT2): heart rate; the probabilities of the three domains as the stream gives them; the true domain, and the words of the guide below it. Where it is white, the guide is unsure and silent. This is a recording: nobody hears the words. VT1, VT2: the ventilatory thresholds of chapter 7.", "name": "fig-deploy-guide"}, "image": {"alt": "Three panels over time: heart rate, stacked probabilities, and two bands: the true domain, and the words hold, ease and stop."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A simulated runner whom the student has not met, on a session that should have been easy (the middle one of the page's three athletes): heart rate; the probabilities of the three domains as the stream gives them; the true domain, and the words of the guide below it. Where it is white, the guide is unsure and silent. This is a recording: nobody hears the words. VT1, VT2: the ventilatory thresholds of chapter 7.", "name": "fig-deploy-guide"}, "image": {"alt": "Three panels over time: heart rate, stacked probabilities, and two bands: the true domain, and the words hold, ease and stop."}}
 figures.guided(**example.guided_run(demo))
 
 # %% [markdown]
