@@ -50,7 +50,7 @@ def guided_run(demo: Demonstration, settings: guidance.Settings | None = None) -
             if answer is not None:
                 steps.append((answer.t_s, sample[0], *answer.probability))
     t_s, heart, *probability = np.array(steps).T
-    end_s = (piece.first + demo.network.samples) / rate_hz
+    end_s = (piece.first + demo.network.samples - 1) / rate_hz  # of the last sample
     known = t_s >= end_s[0]
     truth = piece.y[np.searchsorted((end_s[1:] + end_s[:-1]) / 2, t_s[known])]
     p = np.stack(probability, 1)[known]
