@@ -197,7 +197,7 @@ def keep(
         notebook = nbformat.read(part, as_version=4)
         numbers = {name: None if n != n else n for name, n in recorded(notebook).items()}  # no NaN
         summary = {"chapter": chapter.name, "parameters": values, "numbers": numbers}
-        summary |= {"seconds": round(time.perf_counter() - begun, 1)}
+        summary |= {"seconds": round(time.perf_counter() - begun, 2)}
         record_file = folder / RECORD
         record_file.unlink(missing_ok=True)  # a record always belongs to the notebook beside it
         os.replace(part, output)

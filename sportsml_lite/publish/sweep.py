@@ -287,7 +287,7 @@ def lines(plan: Plan, workers: int, every: bool) -> Iterator[str]:
         state = "done " if run in finished else "to do"
         yield f"  {state}  {run.key}  {plan.named(run)}"
     a_run = seconds_a_run(plan)
-    time_ = f"about {told(a_run * len(todo) / workers)}" if a_run else "no run was timed yet"
+    time_ = f"about {told(a_run * len(todo) / workers)}" if a_run is not None else "no run was timed yet"
     asked = f" with {workers} workers" if a_run and workers > 1 else ""
     rest = f", {len(todo)} to do: {time_}{asked}" if todo else ", nothing to do"
     yield f"{plan.chapter.name}: {len(plan.runs)} runs, {len(done)} done{rest}"
