@@ -286,8 +286,9 @@ def lines(plan: Plan, workers: int, every: bool) -> Iterator[str]:
     for run in plan.runs if every else ():
         state = "done " if run in finished else "to do"
         yield f"  {state}  {run.key}  {plan.named(run)}"
-    a_run = seconds_a_run(plan)
-    time_ = f"about {told(a_run * len(todo) / workers)}" if a_run is not None else "no run was timed yet"
+    a_run, time_ = seconds_a_run(plan), "no run was timed yet"
+    if a_run is not None:
+        time_ = f"about {told(a_run * len(todo) / workers)}"
     asked = f" with {workers} workers" if a_run and workers > 1 else ""
     rest = f", {len(todo)} to do: {time_}{asked}" if todo else ", nothing to do"
     yield f"{plan.chapter.name}: {len(plan.runs)} runs, {len(done)} done{rest}"
