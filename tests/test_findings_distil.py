@@ -41,7 +41,7 @@ def scores(gain=0.05, spread=0.004, athletes=20, teacher=0.02):
         (0.05, 0.004, "better: +0.0"),
         (-0.05, 0.004, "worse: -0.0"),
         (0.0, 0.001, "nothing worth naming"),
-        (0.0, 0.05, "cannot tell: "),
+        (0.0, 0.05, "too few to tell: "),
     ],
 )
 def test_the_sentence_on_top_follows_the_verdict(gain, spread, said):

@@ -9,13 +9,23 @@ from pathlib import Path
 
 import pandas as pd
 
-# Your column → the book's. Units stand in the book's names: see sportsml_lite/schema.py.
-NAMES = {"who": "athlete_id", "when": "start", "pulse": "hr_mean_bpm", "borg": "rpe"}
-PEOPLE = {"who": "athlete_id", "sex": "sex", "resting": "hr_rest_bpm", "highest": "hr_max_bpm"}
+# Your column → the book's. Units stand in its names: sportsml_lite/schema.py.
+NAMES = {
+    "who": "athlete_id",
+    "when": "start",
+    "pulse": "hr_mean_bpm",
+    "borg": "rpe",
+}
+PEOPLE = {
+    "who": "athlete_id",
+    "sex": "sex",
+    "resting": "hr_rest_bpm",
+    "highest": "hr_max_bpm",
+}
 
 
 def convert(diary, folder):
-    """Write ``sessions.csv`` and ``athletes.csv``: a row a session, a row a person."""
+    """Write ``sessions.csv`` and ``athletes.csv``, a row each."""
     rows = pd.read_csv(diary)
     sessions = rows[list(NAMES)].rename(columns=NAMES)
     sessions["duration_s"] = 60 * rows["minutes"]

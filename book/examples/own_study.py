@@ -1,4 +1,4 @@
-"""A question of your own, in the book's runner: how many athletes must a model have seen?
+"""A question of your own: how many athletes must a model have seen?
 
 sportsml results redo book/examples/own_study.py simulated
 """
@@ -11,7 +11,8 @@ from sportsml_lite.baselines.sessions import fit_baseline
 from sportsml_lite.simulate import simulate
 from sportsml_lite.studies.runner import Study
 
-ARMS = {"athletes_5": 5, "athletes_10": 10, "athletes_20": 20}  # arm → how many train
+# Arm → how many athletes train.
+ARMS = {"athletes_5": 5, "athletes_10": 10, "athletes_20": 20}
 
 
 def load(options):
@@ -21,22 +22,29 @@ def load(options):
 
 
 def splits(table, partition):
-    """Five groups of athletes; each is tested once, by models that have not met it."""
+    """Five groups of athletes; each is tested once, by other athletes' models."""
     return protocol.fold_athletes(table.athlete, seed=partition)
 
 
 def score(table, split, seed, arms, options):
     """Rows of one fold: the error of a ridge that so many athletes taught."""
     train, validation, test = (
-        table.take(split.rows(table.athlete, part)) for part in ("train", "validation", "test")
+        table.take(split.rows(table.athlete, part))
+        for part in ("train", "validation", "test")
     )
     parts = []
     for name, count in arms.items():
-        few = train.take(np.isin(train.athlete.astype(str), split.train[:count]))
+        few = train.take(
+            np.isin(train.athlete.astype(str), split.train[:count])
+        )
         answer = fit_baseline("ridge", few, validation)(test)
         errors = evaluate.by_athlete(test.y, answer, test.athlete, ("rmse",))
-        found = errors.reset_index(names="athlete").rename(columns={"rmse": "value"})
-        parts.append(found.assign(metric="rmse", arm=name, athletes=float(count)))
+        found = errors.reset_index(names="athlete").rename(
+            columns={"rmse": "value"}
+        )
+        parts.append(
+            found.assign(metric="rmse", arm=name, athletes=float(count))
+        )
     return pd.concat(parts, ignore_index=True)
 
 

@@ -43,7 +43,8 @@ def use() -> None:
             "figure.dpi": 100,
             "figure.figsize": (WIDTH_IN, 3.6),
             "figure.constrained_layout.use": True,
-            "font.family": ["sans-serif", *chinese],
+            # The first of the sans-serif fonts may lack subscripts; matplotlib's own has them.
+            "font.family": ["sans-serif", *chinese, "DejaVu Sans"],
             "font.size": 12,
             "axes.labelsize": 12,
             "xtick.labelsize": 11,
