@@ -22,7 +22,7 @@ def load(options):
 
 
 def splits(table, partition):
-    """Five groups of athletes; each is tested once, by other athletes' models."""
+    """Five groups; each is tested once, by other athletes' models."""
     return protocol.fold_athletes(table.athlete, seed=partition)
 
 
