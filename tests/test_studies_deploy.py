@@ -201,6 +201,16 @@ def test_a_page_can_be_written_of_any_table(scores):
         assert "nan" not in table(tables).to_html()
 
 
+def test_a_short_run_that_guides_one_athlete_has_no_interval(scores):
+    one = scores[~scores["arm"].isin(study.GUIDES)]
+    rows = [("guide", "p", m, v, 1.0) for m, v in (("late_s", 30.0), ("missed", 0.5))]
+    guided = pd.DataFrame(rows, columns=["arm", "athlete", "metric", "value", "n"])
+    table = pd.concat([one, guided.assign(partition=0, fold=0, seed=0)]).assign(study="deploy")
+    html = figures.guidance_table({"x": table.assign(dataset="x")}).to_html()
+    assert ">30<" in html
+    assert ">50%<" in html
+
+
 @pytest.mark.parametrize("limit_us", [2.0, np.nan])
 def test_the_limit_is_drawn_where_it_is_known(limit_us):
     us = pd.Series({"student, PyTorch": 500.0, "C": 7.5})

@@ -332,8 +332,9 @@ def guidance_table(tables: Mapping[str, pd.DataFrame]):
 
 
 def _level(scores: pd.DataFrame, arm: str, metric: str, spec: str) -> str:
-    if not ((scores["arm"] == arm) & (scores["metric"] == metric)).any():
-        return "–"
+    own = scores[(scores["arm"] == arm) & (scores["metric"] == metric)]
+    if own["athlete"].nunique() < 2:  # of a short run: no interval
+        return format(own["value"].mean(), spec) if len(own) else "–"
     found = mean(scores, arm, metric)
     if np.isnan(found.low):
         return format(found.estimate, spec)
