@@ -213,11 +213,13 @@ def spread(
 def _ended(busy: Mapping[Future, tuple[str, object]], here: set[str]) -> list[Future]:
     """Tasks that are done, and those whose worker is gone; waits a moment for the first."""
     from distributed import wait
+    from distributed.client import FuturesCancelledError
 
     if not busy:
         time.sleep(0.1)
         return []
-    with contextlib.suppress(TimeoutError):
+    # Cancelled: the scheduler has gone, which the next look at the workers says.
+    with contextlib.suppress(TimeoutError, FuturesCancelledError):
         wait(list(busy), timeout=LOOK_S, return_when="FIRST_COMPLETED")
     return [f for f, (address, _) in busy.items() if f.status != "pending" or address not in here]
 

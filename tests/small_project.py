@@ -14,7 +14,9 @@ from pathlib import Path
 import sportsml_lite
 
 PACKAGE = Path(sportsml_lite.__file__).parent
-MAIN = "from sportsml_lite.cli import main; main(prog_name='sportsml')"
+# A shell's background job ignores Ctrl-C, and so would what it starts.
+MAIN = """import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
+from sportsml_lite.cli import main; main(prog_name='sportsml')"""
 HEADER = """# ---
 # jupyter:
 #   kernelspec:
