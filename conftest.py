@@ -54,6 +54,23 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window; in CI it may not be missing."""
+    from sportsml_lite.publish import doctor
+
+    path = doctor.find_browser()
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("page tests are mandatory in CI: install Chromium")
+        pytest.skip("no Chromium on this computer")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 def pytest_configure(config):
     """Files are handed out in our order, not by how many tests they hold."""
     config.option.loadscopereorder = False

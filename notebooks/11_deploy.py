@@ -33,7 +33,7 @@
 # learned. One after a short training on simulated runners: the pictures and the page. And for every macro-F1 the
 # accepted one, trained on all labels without a teacher.
 #
-# *20 minutes to read, 20 seconds to run.*
+# *20 minutes to read, 40 seconds to run.*
 
 # %% tags=["imports"]
 import tempfile

@@ -1,6 +1,5 @@
 """The site, built from clean with every warning an error, and every page opened in a browser."""
 
-import os
 import re
 import signal
 import subprocess
@@ -12,7 +11,7 @@ import nbformat
 import pytest
 import yaml
 
-from sportsml_lite.publish import book, chapters, doctor, runs
+from sportsml_lite.publish import book, chapters, runs
 from sportsml_lite.publish.record import printed
 
 WIDTHS = {"desktop": 1280, "phone": 390}
@@ -52,20 +51,6 @@ def site(root, executed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     book.stage(root, folder / "stage", executed)
     return book.build_site(root, folder / "stage", folder, strict=True).parent
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = doctor.find_browser()
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("page tests are mandatory in CI: install Chromium")
-        pytest.skip("no Chromium on this computer")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 OVERFLOW = """() => [...document.querySelectorAll(

@@ -1,6 +1,5 @@
 """The page computes what Python computes, reads what a watch writes, and refuses in words."""
 
-import os
 import re
 import time
 from dataclasses import replace
@@ -20,24 +19,9 @@ from sportsml_lite.deploy.personal import Prior, personal_head
 from sportsml_lite.errors import UserError
 from sportsml_lite.models import Student
 from sportsml_lite.plots import style
-from sportsml_lite.publish import doctor
 from sportsml_lite.schema import Windows
 
 READY = "window.sportsml.ready"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = doctor.find_browser()
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("page tests are mandatory in CI: install Chromium")
-        pytest.skip("no Chromium on this computer")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The grid of a sweep: what a reader types becomes values, and every mistake one line."""
 
+import itertools
 import shlex
 
 import numpy as np
@@ -8,7 +9,7 @@ import small_project
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.publish import grid
-from sportsml_lite.publish.chapters import Chapter
+from sportsml_lite.publish.chapters import Chapter, find
 
 
 @pytest.fixture
@@ -102,3 +103,18 @@ def test_python_asks_with_values(chapter):
 def test_a_mistake_in_python_too(chapter, varied, what):
     with pytest.raises(UserError, match=what):
         grid.of(chapter, varied, {})
+
+
+def test_every_sweep_that_the_book_shows_can_be_started(root):
+    """The chapter is there, and so is each parameter, with values in its range."""
+    pages = [root / "README.md", root / "book" / "rerun_at_scale.md"]
+    lines = [line for page in pages for line in page.read_text().splitlines()]
+    shown = [
+        shlex.split(line, comments=True) for line in lines if line.startswith("sportsml sweep")
+    ]
+    assert len(shown) >= 5
+    for _, _, name, *words in shown:
+        pairs = list(itertools.pairwise(words))
+        varied = [word for flag, word in pairs if flag == "-g"]
+        fixed = [(words[i + 1], words[i + 2]) for i, word in enumerate(words) if word == "-p"]
+        assert grid.parse(find(name), varied, fixed)

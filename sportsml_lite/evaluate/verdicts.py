@@ -143,6 +143,24 @@ def compare(
     )
 
 
+def compare_all(
+    tables: Mapping[str, pd.DataFrame], questions: Mapping[str, tuple[str, str]]
+) -> dict[tuple[str, str], Comparison]:
+    """Every question on every data set: (data set, question) → :func:`compare`.
+
+    Parameters
+    ----------
+    tables : Scores by data set; a question whose arms a table lacks is left out
+    questions : an arm, and the one that it is held against, by name
+    """
+    return {
+        (dataset, name): compare(scores, *pair)
+        for dataset, scores in tables.items()
+        for name, pair in questions.items()
+        if set(pair) <= set(scores["arm"])
+    }
+
+
 def lowest_tenth(
     scores: pd.DataFrame, arm: str, against: str, again: str, metric: str = "macro_f1"
 ) -> Interval:

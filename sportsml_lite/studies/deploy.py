@@ -23,7 +23,7 @@ from sportsml_lite.deploy.int8 import Int8Network, quantise
 from sportsml_lite.deploy.kept import calibration_rows, card_of
 from sportsml_lite.deploy.network import Network, describe
 from sportsml_lite.deploy.personal import personal_head, prior_of
-from sportsml_lite.evaluate import Comparison, compare
+from sportsml_lite.evaluate import Comparison, compare_all
 from sportsml_lite.intensity import DOMAINS
 from sportsml_lite.prepare.tasks import Task, load_task
 from sportsml_lite.protocol import PARTS, PROTOCOL, Split
@@ -432,12 +432,7 @@ def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Compariso
 
     tables : Scores by data set; a question whose arms a table lacks is left out
     """
-    return {
-        (dataset, name): compare(scores, *pair)
-        for dataset, scores in tables.items()
-        for name, pair in QUESTIONS.items()
-        if set(pair) <= set(scores["arm"])
-    }
+    return compare_all(tables, QUESTIONS)
 
 
 STUDY = Study(

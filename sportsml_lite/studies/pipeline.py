@@ -21,7 +21,7 @@ from sportsml_lite.baselines.personal import fit_score_means, ridge_says
 from sportsml_lite.baselines.windows import fit_symmetric_scores, fit_window_baseline
 from sportsml_lite.deploy.kept import card_of, parts_of
 from sportsml_lite.errors import UserError
-from sportsml_lite.evaluate import Comparison, compare
+from sportsml_lite.evaluate import Comparison, compare_all
 from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.protocol import Split
 from sportsml_lite.schema import Windows
@@ -370,12 +370,7 @@ def judge(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Compariso
 
     tables : Scores by data set; a question whose arms a table lacks is left out
     """
-    return {
-        (dataset, name): compare(scores, *pair)
-        for dataset, scores in tables.items()
-        for name, pair in QUESTIONS.items()
-        if set(pair) <= set(scores["arm"])
-    }
+    return compare_all(tables, QUESTIONS)
 
 
 STUDY = Study(
