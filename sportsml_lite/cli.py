@@ -116,7 +116,7 @@ def run(chapter, given, page):
 @click.option("--dry-run", is_flag=True, help="Only list the runs, and which are done.")
 @click.option("--yes", is_flag=True, help="Do not ask before many runs.")
 def sweep(chapter, varied, fixed, workers, scheduler, dry_run, yes):
-    """Run CHAPTER with every combination of values: sportsml sweep 03 -g seed=0:20 -p n_athletes 20.
+    """Run CHAPTER with every combination of values, as in: sportsml sweep 03 -g seed=0:20.
 
     What is finished is kept: after a stop the same command goes on where it was. Leaves a table of
     all recorded numbers in runs/, and of a lab's scores; `sportsml report` draws them.
