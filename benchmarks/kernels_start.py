@@ -19,6 +19,7 @@ import nbformat
 
 from sportsml_lite.publish import kernels, runs
 from sportsml_lite.publish.chapters import Chapter
+from sportsml_lite.publish.forkserver import LIBRARIES
 
 NOTEBOOK = """# ---
 # jupyter:
@@ -63,7 +64,7 @@ def main() -> None:
         chapter.source.write_text(NOTEBOOK, encoding="utf-8")
         overhead_s(chapter, output)  # files are read from the disk once
         cold = [overhead_s(chapter, output) for _ in range(n)]
-        with kernels.warm():
+        with kernels.warm(n, LIBRARIES):
             first = overhead_s(chapter, output)
             warm = [overhead_s(chapter, output) for _ in range(n)]
     middle = statistics.median(cold), statistics.median(warm)

@@ -1,6 +1,7 @@
 """A sweep resumes and repeats nothing; runs fail alone; its tables are the same however it went."""
 
 import errno
+import itertools
 import json
 import os
 import subprocess
@@ -221,6 +222,31 @@ def test_a_worker_that_holds_a_run_sends_it_without_doing_it_again(home):
     first, again = (worker.work("03_try", "", plan.runs[0]) for _ in range(2))
     assert again == first and set(first.files) == {"03_try.ipynb", "record.json"}
     assert small_project.ran(home) == ["3 0.5"]
+
+
+@pytest.mark.skipif(not kernels.can_fork(), reason="kernels are forked on Linux only")
+def test_a_worker_of_a_cluster_forks_its_later_kernels(home, monkeypatch):
+    ends = []
+    monkeypatch.setattr(kernels, "can_fork", lambda: True)
+    monkeypatch.setattr(worker.atexit, "register", ends.append)
+    monkeypatch.setattr(worker, "_RUNS", itertools.count())
+    plan = sweep.plan(*sweep.asked("03", ["seed=0:3"], []))
+    servers = []
+    for run in plan.runs:
+        assert not worker.work("03_try", "", run).error
+        servers.append(os.environ.get(kernels.SERVER))
+    assert servers[:2] == [None, None] and servers[2]
+    for end in ends:
+        end()
+    assert kernels.SERVER not in os.environ
+
+
+def test_files_that_changed_since_are_read_again_by_a_worker(home):
+    chapter = chapters.find("03")
+    plan = sweep.plan(*sweep.asked("03", ["seed=0"], []))
+    assert worker.check(chapter.name, plan.expected, "") == ""
+    chapter.source.write_text(chapter.source.read_text() + "\n# %%\nprint(2)\n")
+    assert "notebook 03_try differs" in worker.check(chapter.name, plan.expected, "")
 
 
 def test_a_stop_says_that_nothing_is_lost(home, monkeypatch):

@@ -31,11 +31,13 @@ seed = 0  # 0 to 10: which
 
 # %%
 """
+N = 3  # runs, for which it pays
+LIBRARIES = sorted(forkserver.LIBRARIES)
 # The server without the libraries that take seconds.
 BARE = (
     "-c",
     "from sportsml_lite.publish import forkserver as server; "
-    "server.LIBRARIES = ('numpy', 'ipykernel.ipkernel'); server.main()",
+    "server.LIBRARIES = {'numpy': ('numpy',)}; server.main()",
 )
 # What a kernel is like before anything was done in it.
 PROBE = """
@@ -91,7 +93,7 @@ def execute(folder, code):
 def bare(monkeypatch):
     """Kernels forked from a server that starts at once."""
     monkeypatch.setattr(kernels, "COMMAND", BARE)
-    with kernels.warm():
+    with kernels.warm(N, LIBRARIES):
         yield
 
 
@@ -107,7 +109,7 @@ def probed(folder):
 
 def test_a_forked_kernel_is_like_a_started_one_whatever_ran_before(tmp_path):
     started, (cold, parent, _) = probed(tmp_path)
-    with kernels.warm():
+    with kernels.warm(N, LIBRARIES):
         before, (warm, server, one) = probed(tmp_path)
         execute(tmp_path, SPOIL)
         after, (_, again, other) = probed(tmp_path)
@@ -124,6 +126,13 @@ def test_a_forked_kernel_is_like_a_started_one_whatever_ran_before(tmp_path):
     assert not alive(server)
 
 
+def test_only_what_is_asked_for_is_imported_beforehand(tmp_path):
+    lines = "import sys\nprint([name in sys.modules for name in ('numpy', 'sympy', 'torch')])"
+    with kernels.warm(N, ["numpy", "click"]):
+        text = execute(tmp_path, lines).cells[-1].outputs[0]["text"]
+    assert text == "[True, False, False]\n"
+
+
 def alive(pid):
     """Whether a process runs, as far as it is not waiting to be buried."""
     try:
@@ -136,10 +145,10 @@ def test_workers_started_within_share_the_server(tmp_path, bare):
     """As a sweep's do: the environment leads them to it."""
     worker = (
         "import os; from sportsml_lite.publish import kernels; "
-        "kernel = kernels.Forked(['--version'], dict(os.environ), '.'); "
-        "print(open(f'/proc/{kernel.pid}/stat').read().split()[3]); kernel.wait()"
+        f"kernel = kernels.Forked(['-f', {str(tmp_path / 'k.json')!r}], dict(os.environ), '.'); "
+        "print(open(f'/proc/{kernel.pid}/stat').read().split()[3]); kernel.kill(); kernel.wait()"
     )
-    with kernels.warm():  # a second one within is the first
+    with kernels.warm(N, LIBRARIES):  # a second one within is the first
         parents = [
             subprocess.run([sys.executable, "-c", worker], capture_output=True, text=True).stdout
             for _ in range(2)
@@ -169,13 +178,13 @@ def test_a_server_with_threads_forks_nothing(tmp_path, monkeypatch):
     lines = "import os\nprint(os.getppid())"
     setup = "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True)"
     monkeypatch.setattr(kernels, "COMMAND", ("-c", f"{setup}.start(); {BARE[1]}"))
-    with kernels.warm():
+    with kernels.warm(N, LIBRARIES):
         assert int(execute(tmp_path, lines).cells[-1].outputs[0]["text"]) == os.getpid()
 
 
 def test_where_nothing_can_be_forked_kernels_are_started(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "can_fork", lambda: False)
-    with kernels.warm():
+    with kernels.warm(N, LIBRARIES):
         assert kernels.SERVER not in os.environ
     assert kernels.SERVER not in os.environ
 
@@ -186,7 +195,7 @@ def test_all_kernels_can_be_stopped(tmp_path, monkeypatch, fork):
     monkeypatch.setattr(kernels, "can_fork", lambda: fork)
     mark = tmp_path / "pid"
     lines = f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
-    with kernels.warm(), ThreadPoolExecutor(1) as pool:
+    with kernels.warm(N, LIBRARIES), ThreadPoolExecutor(1) as pool:
         job = pool.submit(execute, tmp_path, lines)
         pid = int(waited(lambda: mark.is_file() and mark.read_text()))
         kernels.stop()

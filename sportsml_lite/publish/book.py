@@ -22,6 +22,7 @@ from typing import IO
 
 from sportsml_lite.errors import Failed, UserError, listed
 from sportsml_lite.paths import project_root
+from sportsml_lite.publish import load_nbformat
 from sportsml_lite.publish.chapters import Chapter, chapters, pair_text
 from sportsml_lite.publish.exercises import exercise_notebook
 from sportsml_lite.publish.record import recorded
@@ -30,6 +31,7 @@ from sportsml_lite.publish.runs import (
     dependencies,
     execute,
     key,
+    libraries,
     naming,
     write_atomically,
 )
@@ -81,7 +83,7 @@ def execute_stale(root: Path, say: Say, workers: int = WORKERS) -> list[Chapter]
     if todo:
         from sportsml_lite.publish import kernels
 
-        with kernels.warm(len(todo)):
+        with kernels.warm(len(todo), libraries(*todo.values())):
             failures = _execute_all(root, todo, say, workers)
         if failures:
             raise Failed("\n".join(failures))
@@ -145,7 +147,7 @@ def stage(root: Path, folder: Path, executed: dict[str, Path]) -> None:
 
     A chapter without an executed copy is staged as it stands, without outputs.
     """
-    import nbformat
+    nbformat = load_nbformat()
 
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(root / "book", folder / "book", ignore=shutil.ignore_patterns("__pycache__"))
@@ -372,7 +374,7 @@ def run_page(folder: Path, chapter: Chapter, say: Say = print) -> Path:
 
 def show_changed_numbers(say: Say) -> None:
     """Say which recorded numbers of the executed copies differ from those of the pairs."""
-    import nbformat
+    nbformat = load_nbformat()
 
     root = project_root()
     for chapter in chapters(root):
@@ -388,7 +390,7 @@ def show_changed_numbers(say: Say) -> None:
 
 def update_pairs(say: Say) -> None:
     """Write every .ipynb anew from its .py, with the check cells' outputs of an executed copy."""
-    import nbformat
+    nbformat = load_nbformat()
 
     from sportsml_lite.collect import fetch
 

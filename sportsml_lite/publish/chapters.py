@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.paths import project_root
+from sportsml_lite.publish import load_nbformat
 
 RECORDING = {"check", "solution"}  # tags of the cells that record numbers
 
@@ -139,6 +140,7 @@ class Chapter:
         ------
         UserError naming the line of what is no Python
         """
+        load_nbformat()
         import jupytext
 
         self._text()
@@ -286,7 +288,7 @@ def pair_text(chapter: Chapter, executed: dict | None = None) -> str:
     executed : notebook that gives those outputs; None takes those of the present pair,
         as long as the cell is still the same
     """
-    import nbformat
+    nbformat = load_nbformat()
 
     notebook = chapter.notebook()
     outputs = _check_outputs(executed or _read_pair(chapter))
@@ -307,7 +309,7 @@ def pair_text(chapter: Chapter, executed: dict | None = None) -> str:
 
 
 def _read_pair(chapter: Chapter):
-    import nbformat
+    nbformat = load_nbformat()
 
     if not chapter.pair.is_file():
         return nbformat.v4.new_notebook()

@@ -1,4 +1,4 @@
-"""A process that has imported the libraries once, and forks a Jupyter kernel for each run.
+"""A process that has imported libraries once, and forks a Jupyter kernel for each run.
 
 :mod:`sportsml_lite.publish.kernels` starts it and asks it through a Unix socket, a connection for
 each kernel. A request is a line of JSON; the answers are lines, first the kernel's process number,
@@ -22,15 +22,28 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
-# What notebooks import and a kernel needs; a library that is not installed is left out.
-LIBRARIES = (
-    "numpy", "pandas", "pyarrow.parquet", "pandera.pandas", "scipy.stats", "scipy.optimize",
-    "scipy.signal", "sklearn.ensemble", "sklearn.linear_model", "matplotlib.pyplot", "seaborn",
-    "sympy", "optuna", "torch", "lightning", "nbformat",
-    "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.debugger",
-    "matplotlib.backends.backend_agg", "IPython.core.pylabtools",
+# What notebooks import, by the library that has to be installed for it; left out where it is not.
+LIBRARIES = {
+    "numpy": ("numpy",),
+    "pandas": ("pandas",),
+    "pyarrow": ("pyarrow.parquet",),
+    "pandera": ("pandera.pandas",),
+    "scipy": ("scipy.stats", "scipy.optimize", "scipy.signal"),
+    "scikit-learn": ("sklearn.ensemble", "sklearn.linear_model"),
+    "matplotlib": ("matplotlib.pyplot", "matplotlib.backends.backend_agg"),
+    "seaborn": ("seaborn",),
+    "sympy": ("sympy",),
+    "optuna": ("optuna",),
+    "torch": ("torch",),
+    "lightning": ("lightning",),
+}
+KERNEL = (  # what a kernel imports itself
+    "nbformat", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.debugger",
+    "IPython.core.pylabtools",
 )  # fmt: skip
 SETTINGS = {
     "OMP_NUM_THREADS": "1",  # BLAS starts its threads on import
@@ -49,8 +62,12 @@ class Kernel:
     asker: socket.socket
 
 
-def preload() -> dict[str, str]:
-    """Import the libraries, in the settings that keep this process to one thread.
+def preload(libraries: Iterable[str]) -> dict[str, str]:
+    """Import libraries, in the settings that keep this process to one thread.
+
+    Parameters
+    ----------
+    libraries : names as in :data:`LIBRARIES`; others are a kernel's own business
 
     Returns
     -------
@@ -64,7 +81,8 @@ def preload() -> dict[str, str]:
         os.environ.setdefault(name, value)
     before = set(os.environ)
     sys.ps1 = "In : "  # as IPython sets it: libraries ask on import whether a person types
-    for name in LIBRARIES:
+    wanted = (LIBRARIES[name] for name in LIBRARIES if name in libraries)
+    for name in (*chain.from_iterable(wanted), *KERNEL):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     threads = len(os.listdir("/proc/self/task"))
@@ -169,6 +187,10 @@ def _become_kernel(request: dict, environment: dict[str, str]) -> None:
         app = IPKernelApp.instance(parent_handle=os.getppid())  # it ends when this server does
         app.initialize(sys.argv[1:])
         app.start()
+        # While it still writes. On exit ipykernel closes what this thread may be writing to, and
+        # then waits for it: now and then forever.
+        app.control_thread.stop()
+        app.control_thread.join()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -197,11 +219,15 @@ def _end(code: int) -> None:
 
 
 def main() -> None:
-    """Serve on the socket whose descriptor is the argument; standard input is the lifeline."""
-    listener = socket.socket(fileno=int(sys.argv[1]))
+    """Serve on the socket of the first argument, with the libraries of the others.
+
+    Standard input is the lifeline.
+    """
+    number, *libraries = sys.argv[1:]
+    listener = socket.socket(fileno=int(number))
     # ipykernel's launcher does so: modules are not looked for in the working directory.
     sys.path[:] = [path for path in sys.path[:1] if path not in ("", os.getcwd())] + sys.path[1:]
-    serve(listener, sys.stdin.fileno(), preload())
+    serve(listener, sys.stdin.fileno(), preload(libraries))
 
 
 if __name__ == "__main__":

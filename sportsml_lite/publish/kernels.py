@@ -10,15 +10,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
@@ -38,19 +41,20 @@ def can_fork() -> bool:
 
 
 @contextlib.contextmanager
-def warm(runs: int = FEW + 1) -> Iterator[None]:
-    """Fork kernels of what runs within, from one process that has imported the libraries.
+def warm(runs: int, libraries: Iterable[str]) -> Iterator[None]:
+    """Fork kernels of what runs within, from one process that has imported libraries.
 
     It holds for :func:`sportsml_lite.publish.runs.execute` in this process and in every process
     that is started from it within, since the server's socket is named in the environment: enter it
-    before starting workers, and all of them share one server. Its imports take seconds, so it pays
-    from the third run on. Where nothing can be forked, or the server fails, kernels are started as
-    usual. Nothing of it is left afterwards: its kernels end with it, and it ends with its starter,
-    however that ends.
+    before starting workers, and all of them share one server. Its imports take seconds: it pays
+    from the third run on, and for what the runs will use. Where nothing can be forked, or the
+    server fails, kernels are started as usual. Nothing of it is left afterwards: its kernels end
+    with it, and it ends with its starter, however that ends.
 
     Parameters
     ----------
     runs : how many will come; for :data:`FEW` no server is started
+    libraries : those that the runs reach, such as ``"torch"``
     """
     if runs <= FEW or not can_fork() or os.environ.get(SERVER):
         yield
@@ -58,7 +62,7 @@ def warm(runs: int = FEW + 1) -> Iterator[None]:
     folder = Path(tempfile.mkdtemp(prefix="sportsml-"))
     server = None
     try:
-        server = _start(folder / "server")
+        server = _start(folder / "server", libraries)
         os.environ[SERVER] = str(folder / "server")
         yield
     finally:
@@ -68,7 +72,7 @@ def warm(runs: int = FEW + 1) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(path: Path) -> subprocess.Popen | None:
+def _start(path: Path, libraries: Iterable[str]) -> subprocess.Popen | None:
     """The server, listening at ``path`` from now on; requests wait for the end of its imports."""
     if len(os.fsencode(path)) > PATH_BYTES:
         return None
@@ -76,7 +80,7 @@ def _start(path: Path) -> subprocess.Popen | None:
         listener.bind(str(path))
         listener.listen()
         return subprocess.Popen(
-            [sys.executable, *COMMAND, str(listener.fileno())],
+            [sys.executable, *COMMAND, str(listener.fileno()), *libraries],
             stdin=subprocess.PIPE,  # closed when this process ends, however it does
             pass_fds=[listener.fileno()],
             start_new_session=True,  # Ctrl-C is for us to answer
@@ -199,6 +203,41 @@ def _forked(cmd: list[str], kwargs: dict) -> Forked | None:
     return None
 
 
+class Client(AsyncKernelClient):
+    """Jupyter's client of a kernel, which knows by its answer that a kernel is ready.
+
+    Jupyter's own then waits until nothing more has come for a fifth of a second.
+    """
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel has answered on both channels.
+
+        Raises
+        ------
+        RuntimeError if it has ended, or not answered in ``timeout`` seconds
+        """
+        end = time.monotonic() + (timeout or float("inf"))
+        while time.monotonic() < end:
+            asked = self.kernel_info()
+            with contextlib.suppress(queue.Empty):
+                await _answer(self.get_shell_msg, asked, "kernel_info_reply", 1)
+                # Heard on this one too? It connects by itself, and may be later.
+                await _answer(self.get_iopub_msg, asked, "status", 0.05)
+                return
+            if not await self.is_alive():
+                raise RuntimeError("Kernel died before it was ready")
+        raise RuntimeError(f"Kernel did not answer in {timeout:.0f} s")
+
+
+async def _answer(
+    get: Callable[..., Awaitable[dict]], asked: str, kind: str, patience_s: float
+) -> None:
+    """Read a channel up to an answer of this kind; queue.Empty if nothing comes for a while."""
+    message: dict = {"parent_header": {}, "msg_type": ""}
+    while (message["parent_header"].get("msg_id"), message["msg_type"]) != (asked, kind):
+        message = await get(timeout=patience_s)
+
+
 class Manager(AsyncKernelManager):
     """Jupyter's manager of one kernel, with sockets of its own in a folder of its own.
 
@@ -211,7 +250,7 @@ class Manager(AsyncKernelManager):
         path = os.path.join(self.folder.name, "kernel.json")
         if sys.platform != "win32" and len(os.fsencode(path)) <= PATH_BYTES:
             settings |= {"transport": "ipc", "connection_file": path}
-        super().__init__(**settings)
+        super().__init__(client_factory=Client, **settings)
         self.kernel_id = Path(self.folder.name).name
         self.provisioner = Provisioner(
             parent=self, kernel_id=self.kernel_id, kernel_spec=self.kernel_spec

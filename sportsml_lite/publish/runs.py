@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sportsml_lite.errors import Failed, UserError
 from sportsml_lite.paths import project_root
+from sportsml_lite.publish import load_nbformat
 from sportsml_lite.publish.chapters import Chapter, check
 from sportsml_lite.publish.record import record, recorded
 
@@ -54,6 +55,12 @@ def of_chapter(chapter: Chapter) -> dict[str, str]:
     inputs |= {f"library {name}": version for name, version in reached.libraries.items()}
     code = {name: hash_ for name, hash_ in reached.code.items() if ":" in name}
     return inputs | code | _files_beside(code)
+
+
+def libraries(*inputs: dict[str, str]) -> set[str]:
+    """Names of the libraries among what some runs depend on."""
+    kind, every = "library ", (name for each in inputs for name in each)
+    return {name.removeprefix(kind) for name in every if name.startswith(kind)}
 
 
 def _files_beside(code: Iterable[str]) -> dict[str, str]:
@@ -120,6 +127,7 @@ def execute(chapter: Chapter, values: dict[str, object], output: Path, progress:
     ------
     UserError if the chapter refused what the reader gave; Failed if it broke
     """
+    load_nbformat()
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -183,7 +191,7 @@ def keep(
     progress, say : as for :func:`run`
     again : execute a run anew that is finished
     """
-    import nbformat
+    nbformat = load_nbformat()
 
     folder = folder_of(chapter, inputs)
     output = folder / f"{chapter.name}.ipynb"

@@ -14,7 +14,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from sportsml_lite.publish import grid as grids
 from sportsml_lite.publish import runs, sweep_tables, worker
 from sportsml_lite.publish.chapters import Chapter, find
 from sportsml_lite.publish.grid import Grid
-from sportsml_lite.publish.worker import Outcome, Run
+from sportsml_lite.publish.worker import Expected, Outcome, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,6 @@ PLAN = "sweep.json"
 MANY = 200  # runs of a grid, before which the reader is asked
 EDITED = "it was edited while the sweep ran; give the same command again"
 Say = Callable[[str], None]
-Inputs = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,13 @@ class Plan:
     """What is asked for.
 
     runs : in the order of the grid, each once
-    samples : parameters and :func:`~sportsml_lite.publish.runs.dependencies` of a run of each data
-        set, by which a worker tells whether it would give the same numbers
+    expected : by which a worker tells whether it would give the same numbers
     """
 
     chapter: Chapter
     grid: Grid
     runs: tuple[Run, ...]
-    samples: tuple[tuple[dict[str, object], Inputs], ...]
+    expected: Expected
 
     @property
     def folder(self) -> Path:
@@ -134,15 +132,20 @@ def plan(chapter: Chapter, grid: Grid) -> Plan:
     """Every run of a grid with the name of its folder; data and code are read once."""
     from sportsml_lite.collect import fetch
 
-    code, defaults = runs.of_chapter(chapter), runs.defaults(chapter)
+    state, code, defaults = (
+        worker.state_of(chapter),
+        runs.of_chapter(chapter),
+        runs.defaults(chapter),
+    )
     hash_of = cache(fetch.fingerprint)
     found, samples = {}, {}
     for values in grid.points():
-        inputs = code | runs.of_settings(defaults | values, hash_of)
-        key = runs.key(inputs)
+        settings = runs.of_settings(defaults | values, hash_of)
+        key = runs.key(code | settings)
         found.setdefault(key, Run(key, values))
-        samples.setdefault((inputs["data"], inputs.get("test")), (values, inputs))
-    return Plan(chapter, grid, tuple(found.values()), tuple(samples.values()))
+        samples.setdefault((settings["data"], settings.get("test")), (values, settings))
+    expected = Expected(code, tuple(samples.values()), state)
+    return Plan(chapter, grid, tuple(found.values()), expected)
 
 
 def seconds_a_run(plan: Plan) -> float | None:
@@ -225,9 +228,11 @@ def _do(plan: Plan, todo: list[Run], scheduler: str, workers: int | None, say: S
     advice = cluster.SAME if scheduler else EDITED
     count = min(workers or os.cpu_count() or 1, len(todo))
     failures, begun = [], time.monotonic()
-    # Workers that start here share one server of kernels; those of a cluster start their own.
-    with kernels.warm(0 if scheduler else len(todo)), cluster.connect(scheduler, count) as client:
-        asked = partial(worker.check, name, plan.samples, advice)
+    # Workers that start here share one server of kernels; one of a cluster has its own.
+    ours = kernels.warm(0 if scheduler else len(todo), runs.libraries(plan.expected.chapter))
+    expected = replace(plan.expected, state="") if scheduler else plan.expected
+    with ours, cluster.connect(scheduler, count) as client:
+        asked = partial(worker.check, name, expected, advice)
         given = partial(worker.work, name, advice)
         for n, (run, outcome) in enumerate(cluster.spread(client, todo, given, asked, say), 1):
             if isinstance(outcome, Exception):

@@ -7,6 +7,10 @@ of change of the files tell whether that must be done.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import hashlib
+import itertools
 import os
 import threading
 from collections.abc import Iterable
@@ -19,9 +23,11 @@ from sportsml_lite.cluster import Refused
 from sportsml_lite.errors import Failed, UserError
 from sportsml_lite.fingerprint import state
 from sportsml_lite.paths import PACKAGE, project_root
-from sportsml_lite.publish import runs
+from sportsml_lite.publish import kernels, runs
 from sportsml_lite.publish.chapters import Chapter, find
 
+_RUNS = itertools.count()  # that this process has begun
+_READ: dict[tuple[str, str], dict[str, str]] = {}  # what a chapter depends on, by name and state
 _ONE = threading.Lock()  # a running chapter is told its folder by the process's environment
 
 
@@ -34,6 +40,20 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What runs depend on where a sweep was started.
+
+    chapter : of all runs; samples : parameters, and what they add to it, of a run of each data set
+    state : of the files that the chapter depends on; a worker of the same computer need not read
+        them again. Empty for others, whose files may be as old and as large, and differ
+    """
+
+    chapter: dict[str, str]
+    samples: tuple[tuple[dict[str, object], dict[str, str]], ...]
+    state: str = ""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a worker sends back: the files of the run's folder, or why it failed, with its copy."""
 
@@ -41,21 +61,24 @@ class Outcome:
     error: str = ""
 
 
-def check(name: str, samples: Iterable[tuple[dict, dict[str, str]]], advice: str) -> str:
+def check(name: str, expected: Expected, advice: str) -> str:
     """What is different on this worker, or ''.
 
     Parameters
     ----------
     name : of the chapter
-    samples : parameters, and what a run with them depends on where the sweep was started
+    expected : where the sweep was started
     advice : what to do where the package differs
 
     Raises
     ------
     UserError if it lacks the book or the data
     """
-    for values, wanted in samples:
-        different = cluster.differences(inputs(find(name), values), wanted, advice)
+    if expected.state:
+        _READ.setdefault((name, expected.state), expected.chapter)
+    for values, settings in expected.samples:
+        now = inputs(find(name), values)
+        different = cluster.differences(now, expected.chapter | settings, advice)
         if different:
             return different
     return ""
@@ -72,6 +95,8 @@ def work(name: str, advice: str, run: Run) -> Outcome:
     with _ONE:
         now = inputs(chapter, run.values)
         _refuse_other(run, now, advice)
+        if next(_RUNS) == kernels.FEW:
+            _fork_from_now_on(runs.libraries(now))
         folder = runs.folder_of(chapter, now)
         try:
             runs.keep(chapter, run.values, now, say=lambda _: None, again=False)
@@ -88,6 +113,13 @@ def work(name: str, advice: str, run: Run) -> Outcome:
         return Outcome(
             _bytes(folder / file for file in (f"{name}.ipynb", runs.SCORES, runs.RECORD))
         )
+
+
+def _fork_from_now_on(libraries: set[str]) -> None:
+    """Kernels of this process are forked, unless they are already, until it ends."""
+    stack = contextlib.ExitStack()
+    stack.enter_context(kernels.warm(kernels.FEW + 1, libraries))
+    atexit.register(stack.close)
 
 
 def _refuse_other(run: Run, now: dict[str, str], advice: str) -> None:
@@ -119,15 +151,18 @@ def store(folder: Path, outcome: Outcome) -> None:
 
 def inputs(chapter: Chapter, values: dict[str, object]) -> dict[str, str]:
     """As :func:`~sportsml_lite.publish.runs.dependencies`, of the files as they are now."""
+    known = chapter.name, state_of(chapter)
+    if known not in _READ:
+        fingerprint.forget()
+        _READ[known] = runs.of_chapter(chapter)
+    return _READ[known] | runs.of_settings(runs.defaults(chapter) | values, _hash_of)
+
+
+def state_of(chapter: Chapter) -> str:
+    """Changes with every file that a chapter may depend on, apart from data."""
     files = [*PACKAGE.rglob("*.py"), *(project_root() / "results").glob("*.parquet")]
-    fixed = _of_chapter(chapter.name, state([chapter.source, *files]))
-    return fixed | runs.of_settings(runs.defaults(chapter) | values, _hash_of)
-
-
-@lru_cache(maxsize=8)
-def _of_chapter(name: str, known: tuple) -> dict[str, str]:
-    fingerprint.forget()
-    return runs.of_chapter(find(name))
+    known = state([chapter.source, *files])
+    return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
 def _hash_of(path: Path) -> str:
