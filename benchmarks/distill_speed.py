@@ -28,10 +28,13 @@ from sportsml_lite.losses import Hard, Soft
 from sportsml_lite.models import LSTMTeacher, Student, count_parameters
 from sportsml_lite.prepare.tasks import MIRRORED
 from sportsml_lite.training import Sequences, TrainConfig, TrainData, outputs_of
+from sportsml_lite.training.augment import sensors_of
 from sportsml_lite.training.networks import MOTION, SECONDS, latency_us
 from sportsml_lite.training.together import Ask, fit_students
 from sportsml_lite.training.trainer import fit
 
+AXES = [f"{sensor}_{axis}_{unit}" for sensor, unit in (("acc", "mps2"), ("gyro", "radps"))
+        for axis in "xyz"]  # fmt: skip
 # Name: channels, samples, classes, stride of the student, sizes, further symmetries of the window.
 TASKS = {
     "swimming (6 x 180, 30 Hz)": (6, 180, 5, 3, MOTION, (MIRRORED,)),
@@ -52,7 +55,8 @@ def windows_of(channels, samples, classes, symmetries):
     )
     few = part.take(torch.arange(64))
     signs = torch.tensor([(1,) * channels, *symmetries], dtype=torch.float32)
-    return TrainData(part, few, signs, None, classes)
+    sensors = sensors_of(AXES[:channels], np.zeros(channels), np.ones(channels))
+    return TrainData(part, few, signs, None, classes, sensors)
 
 
 def teacher_of(channels, classes, sizes):
