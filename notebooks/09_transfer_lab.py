@@ -61,7 +61,8 @@ record("steps", study.STEPS)
 # ## The arms
 #
 # Every arm runs on all folds of all partitions, each job with a seed of its own ({glue:text}`tested`).
-# All arms of a job start from one student. *Chosen*: among so many settings (κ; or learning rate and
+# All arms of a job start from one student, which the ensemble of LSTM networks taught in every fold,
+# whatever chapter 7 would choose there. *Chosen*: among so many settings (κ; or learning rate and
 # strength of L2-SP) the fold's own validation athletes chose, by their mean gain at $k = 1$ and 5, under
 # the fold's own student. Nobody who tests a fold had a part in it. The other arms are set in advance.
 # Methods that train more than a head run at $k = 1$ and 5 only, with {glue:text}`steps` steps of AdamW

@@ -85,7 +85,8 @@ for name, text in lab.said.items():
 #
 # Every arm runs on all folds of all partitions, each job with a seed of its own ({glue:text}`tested`), and
 # the same windows examine all of them. Students share architecture, first weights, steps and batch
-# size. *Labels from*: who answers for the athletes without labels; *class means*: in place of the trained
+# size. *Labels from*: who answers for the athletes without labels; *the teacher* is the ensemble of LSTM
+# networks in every fold, whatever chapter 7 would choose there, and MiniRocket the other choice; *class means*: in place of the trained
 # head, shrunk to the athlete's where they are personal (κ = 3 windows, fixed and not tuned). The forest,
 # MiniRocket and the teacher learn from the eight labelled athletes; validation athletes are labelled for
 # every arm. In ACTES the athlete gives two measured heart rates: there *personal* means that scale, for

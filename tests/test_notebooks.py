@@ -9,7 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from sportsml_lite.publish import chapters
+from sportsml_lite.publish import chapters, kernels
+from sportsml_lite.publish.forkserver import LIBRARIES
 from sportsml_lite.publish.record import recorded
 
 EVERY = chapters.chapters()
@@ -108,9 +109,16 @@ def test_plain_papermill(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out.ipynb"], "a chapter leaves nothing behind"
 
 
+@pytest.fixture(scope="session")
+def warm():
+    """Kernels of all labs are forked from one process that has imported the libraries."""
+    with kernels.warm(len(EVERY), LIBRARIES):
+        yield
+
+
 @pytest.mark.labs
 @pytest.mark.parametrize("lab", [c.name for c in EVERY if c.is_lab])
-def test_every_lab_measures_anew(lab):
+def test_every_lab_measures_anew(warm, lab):
     """Small runs on simulated athletes, minutes in all: `pytest -m labs`, as CI does."""
     words = ["run", lab, "-p", "profile", "quick", "--no-page"]
     command = [sys.executable, "-c", "from sportsml_lite.cli import main; main()", *words]
