@@ -241,12 +241,13 @@ def test_a_worker_of_a_cluster_forks_its_later_kernels(home, monkeypatch):
     assert kernels.SERVER not in os.environ
 
 
-def test_files_that_changed_since_are_read_again_by_a_worker(home):
+def test_files_that_changed_since_are_read_again(home):
     chapter = chapters.find("03")
     plan = sweep.plan(*sweep.asked("03", ["seed=0"], []))
     assert worker.check(chapter.name, plan.expected, "") == ""
     chapter.source.write_text(chapter.source.read_text() + "\n# %%\nprint(2)\n")
     assert "notebook 03_try differs" in worker.check(chapter.name, plan.expected, "")
+    assert sweep.plan(*sweep.asked("03", ["seed=0"], [])).runs[0] != plan.runs[0]
 
 
 def test_a_stop_says_that_nothing_is_lost(home, monkeypatch):

@@ -132,11 +132,7 @@ def plan(chapter: Chapter, grid: Grid) -> Plan:
     """Every run of a grid with the name of its folder; data and code are read once."""
     from sportsml_lite.collect import fetch
 
-    state, code, defaults = (
-        worker.state_of(chapter),
-        runs.of_chapter(chapter),
-        runs.defaults(chapter),
-    )
+    (state, code), defaults = worker.of_chapter(chapter), runs.defaults(chapter)
     hash_of = cache(fetch.fingerprint)
     found, samples = {}, {}
     for values in grid.points():

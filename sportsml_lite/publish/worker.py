@@ -151,18 +151,19 @@ def store(folder: Path, outcome: Outcome) -> None:
 
 def inputs(chapter: Chapter, values: dict[str, object]) -> dict[str, str]:
     """As :func:`~sportsml_lite.publish.runs.dependencies`, of the files as they are now."""
-    known = chapter.name, state_of(chapter)
-    if known not in _READ:
-        fingerprint.forget()
-        _READ[known] = runs.of_chapter(chapter)
-    return _READ[known] | runs.of_settings(runs.defaults(chapter) | values, _hash_of)
+    _, code = of_chapter(chapter)
+    return code | runs.of_settings(runs.defaults(chapter) | values, _hash_of)
 
 
-def state_of(chapter: Chapter) -> str:
-    """Changes with every file that a chapter may depend on, apart from data."""
+def of_chapter(chapter: Chapter) -> tuple[str, dict[str, str]]:
+    """The state of all files that a chapter may depend on, and what its runs have in common."""
     files = [*PACKAGE.rglob("*.py"), *(project_root() / "results").glob("*.parquet")]
     known = state([chapter.source, *files])
-    return hashlib.sha256(repr(known).encode()).hexdigest()
+    now = hashlib.sha256(repr(known).encode()).hexdigest()
+    if (chapter.name, now) not in _READ:
+        fingerprint.forget()
+        _READ[chapter.name, now] = runs.of_chapter(chapter)
+    return now, _READ[chapter.name, now]
 
 
 def _hash_of(path: Path) -> str:
