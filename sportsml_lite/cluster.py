@@ -12,6 +12,7 @@ import logging
 import pickle
 import signal
 import time
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,8 +68,9 @@ def connect(scheduler: str = "", workers: int = 1) -> Iterator[Client]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         if not scheduler:
-            scheduler = stack.enter_context(
-                LocalCluster(
+            with warnings.catch_warnings():  # that another one has the port of its status page
+                warnings.filterwarnings("ignore", "Port ")
+                cluster = LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
@@ -77,7 +79,7 @@ def connect(scheduler: str = "", workers: int = 1) -> Iterator[Client]:
                     silence_logs=logging.CRITICAL,
                     preload=[__name__],  # see dask_setup
                 )
-            )
+            scheduler = stack.enter_context(cluster)
         try:
             client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
