@@ -131,7 +131,7 @@ def sweep(chapter, varied, fixed, workers, scheduler, dry_run, yes):
         click.echo(line)
     if not dry_run:
         failures = sweeping.carry_out(plan, scheduler, workers, click.echo)
-        click.echo(f"report: sportsml report {plan.grid.name}")
+        click.echo(f"report: sportsml report {plan.name}")
         sweeping.blame(plan, failures)
 
 

@@ -68,8 +68,8 @@ def connect(scheduler: str = "", workers: int = 1) -> Iterator[Client]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         if not scheduler:
-            with warnings.catch_warnings():  # that another one has the port of its status page
-                warnings.filterwarnings("ignore", "Port ")
+            with _no_interrupt(), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Port ")  # of a status page, that another has
                 cluster = LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
@@ -93,9 +93,24 @@ def connect(scheduler: str = "", workers: int = 1) -> Iterator[Client]:
         yield client
 
 
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C waits: workers that are starting would each tell of it at length."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def dask_setup(worker) -> None:
     """A worker that starts here leaves Ctrl-C to the process that started it, which ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # for what it starts
 
 
 @dataclass

@@ -13,6 +13,7 @@ import hashlib
 import importlib.metadata
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -74,15 +75,22 @@ def of_code(text: str, label: str = "notebook") -> Reached:
 def forget() -> None:
     """Read the sources anew the next time: for a process that outlives an edit of the package."""
     _scope.cache_clear()
+    _distributions.cache_clear()
 
 
 def state(files: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:
     """Path, time of change (ns) and size (bytes) of files: equal states, equal files, most likely.
 
-    It costs milliseconds where reading all files costs seconds.
+    It costs milliseconds where reading all files costs seconds. What an editor or an interpreter
+    leaves beside the files does not count.
     """
-    found = ((str(path), path.stat()) for path in sorted(files))
-    return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
+    found = []
+    for path in sorted(files):
+        if not path.name.startswith(".") and path.suffix != ".pyc":
+            with suppress(FileNotFoundError):  # gone since it was listed
+                stat = path.stat()
+                found.append((str(path), stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
 
 
 # --- following -----------------------------------------------------------------------------------

@@ -250,6 +250,41 @@ def test_files_that_changed_since_are_read_again(home):
     assert sweep.plan(*sweep.asked("03", ["seed=0"], [])).runs[0] != plan.runs[0]
 
 
+def test_whatever_lies_in_the_package_is_looked_at_but_no_editors_leavings(
+    home, monkeypatch, tmp_path
+):
+    package = tmp_path / "package"
+    (package / "deploy" / "templates").mkdir(parents=True)
+    monkeypatch.setattr(worker, "PACKAGE", package)
+    chapter, states = chapters.find("03"), []
+
+    def look():
+        states.append(worker.of_chapter(chapter)[0])
+        return states[-1] not in states[:-1]
+
+    assert look() and not look()
+    (package / "deploy" / "templates" / "student.c.jinja").write_text("int")
+    assert look()
+    (package / ".#losses.py").symlink_to("nobody@nowhere")  # of Emacs
+    assert not look()
+    (tmp_path / "site-packages").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    assert look(), "a library was installed"
+
+
+def test_equal_grids_of_two_chapters_have_two_names(home):
+    (home / "notebooks" / "05_twin.py").write_bytes((home / "notebooks" / "03_try.py").read_bytes())
+    one, two = (sweep.plan(*sweep.asked(n, ["seed=0:3"], [])).name for n in ("03", "05"))
+    assert one != two and one.startswith("seed-") and two.startswith("seed-")
+
+
+def test_python_gives_a_folder_as_a_path(home):
+    chapter = chapters.find("03")
+    given, text = (sweep.grids.of(chapter, {"seed": [1]}, {"data_dir": path})
+                   for path in (home, str(home)))  # fmt: skip
+    assert given == text
+
+
 def test_a_stop_says_that_nothing_is_lost(home, monkeypatch):
     def stopped(client, tasks, work, check, say):
         yield tasks[0], work(tasks[0])

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -166,6 +167,18 @@ def test_a_kernel_that_dies_has_failed_and_the_next_one_lives(tmp_path, bare):
     assert execute(tmp_path, "1 + 1").cells[-1].outputs[0]["data"]["text/plain"] == "2"
 
 
+def test_a_run_whose_server_is_killed_is_done_again(tmp_path, bare):
+    """As the system kills a process for its memory: the run is not to blame."""
+    mark = tmp_path / "killed"
+    lines = (
+        f"import os, pathlib, signal, time\nmark = pathlib.Path({str(mark)!r})\n"
+        "if not mark.exists():\n    mark.touch()\n    os.kill(os.getppid(), signal.SIGKILL)\n"
+        "    time.sleep(60)\nos.getppid()"
+    )
+    cell = execute(tmp_path, lines).cells[-1]
+    assert cell.outputs[0]["data"]["text/plain"] == str(os.getpid())
+
+
 def test_without_its_server_kernels_are_started(tmp_path, bare):
     lines = "import os\nprint(os.getppid())"
     server = int(execute(tmp_path, lines).cells[-1].outputs[0]["text"])
@@ -231,8 +244,12 @@ def test_nothing_is_left_of_a_build_that_was_ended(tmp_path, number):
     lines = f"import os, time\nopen(f'{tmp_path}/{{os.getpid()}}.{{os.getppid()}}', 'w')\n"
     for i in range(3):
         chapter(tmp_path / "notebooks", lines + "time.sleep(600)", f"0{i}_try")
+    temporary = Path(tempfile.mkdtemp(dir="/tmp"))  # a socket's path is short
     arguments = [sys.executable, "-c", BUILDER, str(tmp_path), *BARE]
-    building = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    building = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )  # fmt: skip
     waited(lambda: len(list(tmp_path.glob("*.*"))) == 2)
     pids = {int(pid) for path in tmp_path.glob("*.*") for pid in path.name.split(".")}
     assert len(pids) == 3 and all(map(alive, pids)) and building.pid not in pids
@@ -240,3 +257,4 @@ def test_nothing_is_left_of_a_build_that_was_ended(tmp_path, number):
     said, _ = building.communicate(timeout=60)
     assert (b"interrupted: what is finished is kept" in said) == (number == signal.SIGINT)
     waited(lambda: not any(map(alive, pids)), 20)
+    waited(lambda: not list(temporary.iterdir()), 20)

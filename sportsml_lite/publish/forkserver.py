@@ -18,6 +18,7 @@ import importlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 # What notebooks import, by the library that has to be installed for it; left out where it is not.
 LIBRARIES = {
@@ -104,7 +106,9 @@ def serve(listener: socket.socket, lifeline: int, environment: dict[str, str]) -
         ready.register(lifeline, selectors.EVENT_READ)
         try:
             while True:
-                for number in [key.fd for key, _ in ready.select()]:
+                # The listener last: a new connection may get the number of one that has ended.
+                found = [key.fd for key, _ in ready.select()]
+                for number in sorted(found, key=lambda number: number == listener.fileno()):
                     if number == lifeline:
                         return
                     if number == listener.fileno():
@@ -112,6 +116,7 @@ def serve(listener: socket.socket, lifeline: int, environment: dict[str, str]) -
                     elif number in kernels:
                         _attend(kernels[number], number, ready, kernels)
         finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending
             for kernel in set(kernels.values()):
                 _kill(kernel)
 
@@ -180,6 +185,8 @@ def _become_kernel(request: dict, environment: dict[str, str]) -> None:
         os.environ.clear()
         os.environ.update(environment | request["environment"])
         _draw_anew()
+        for name in [name for name in sys.modules if name.partition(".")[0] == "sportsml_lite"]:
+            del sys.modules[name]  # it may have been edited since
         import ipykernel_launcher
         from ipykernel.kernelapp import IPKernelApp
 
@@ -225,9 +232,15 @@ def main() -> None:
     """
     number, *libraries = sys.argv[1:]
     listener = socket.socket(fileno=int(number))
+    place = Path(listener.getsockname()).parent
     # ipykernel's launcher does so: modules are not looked for in the working directory.
     sys.path[:] = [path for path in sys.path[:1] if path not in ("", os.getcwd())] + sys.path[1:]
-    serve(listener, sys.stdin.fileno(), preload(libraries))
+    environment = preload(libraries)
+    with contextlib.suppress(SystemExit):
+        serve(listener, sys.stdin.fileno(), environment)
+        # Who started it may have been killed, and cannot.
+        shutil.rmtree(place, ignore_errors=True)
+    os._exit(0)  # nothing of the libraries is to be put away
 
 
 if __name__ == "__main__":

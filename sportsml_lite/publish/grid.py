@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -37,10 +38,9 @@ class Grid:
         rows = itertools.product(*self.varied.values())
         return [self.fixed | dict(zip(self.varied, row, strict=True)) for row in rows]
 
-    @property
-    def name(self) -> str:
-        """What varies, and a hash of all that was asked for: equal grids, equal names."""
-        text = json.dumps([self.varied, self.fixed], sort_keys=True)
+    def name(self, chapter: str) -> str:
+        """What varies, and a hash of all that was asked for: equal sweeps, equal names."""
+        text = json.dumps([chapter, self.varied, self.fixed], sort_keys=True)
         return f"{'-'.join(self.varied)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def command(self, chapter: str) -> str:
@@ -99,7 +99,9 @@ def of(chapter: Chapter, varied: Mapping[str, Iterable], fixed: Mapping[str, obj
 
 def as_text(value: object) -> str:
     """A value as a command line gives it; reading it again gives the value."""
-    return value if isinstance(value, str) else repr(_plain(value))
+    if isinstance(value, str | os.PathLike):
+        return os.fspath(value)
+    return repr(_plain(value))
 
 
 def _plain(value: object) -> object:

@@ -31,7 +31,8 @@ COMMAND = ("-Xfrozen_modules=off", "-m", "sportsml_lite.publish.forkserver")
 FEW = 2  # runs whose kernels are started one by one, since warming up would take longer
 LAUNCHER = "ipykernel_launcher"
 PATH_BYTES = 90  # of a socket's path; the system takes about 100
-END_S = 5  # s that the server may take to end
+IMPORTS_S = 200  # s that the server's imports may take, on a busy computer
+END_S = 5  # s that it may take to end
 _RUNNING: set[Provisioner] = set()
 
 
@@ -48,8 +49,8 @@ def warm(runs: int, libraries: Iterable[str]) -> Iterator[None]:
     that is started from it within, since the server's socket is named in the environment: enter it
     before starting workers, and all of them share one server. Its imports take seconds: it pays
     from the third run on, and for what the runs will use. Where nothing can be forked, or the
-    server fails, kernels are started as usual. Nothing of it is left afterwards: its kernels end
-    with it, and it ends with its starter, however that ends.
+    server fails, kernels are started as usual. Nothing of it is left afterwards: its kernels and
+    their files go with it, and it ends with its starter, however that ends.
 
     Parameters
     ----------
@@ -110,11 +111,13 @@ class Forked:
     def __init__(self, arguments: list[str], environment: dict[str, str], folder: str):
         self.returncode: int | None = None
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._server.settimeout(IMPORTS_S)
         try:
             self._server.connect(os.environ[SERVER])
             request = {"arguments": arguments, "environment": environment, "folder": folder}
             self._server.sendall(json.dumps(request).encode() + b"\n")
             self.pid = int(self._line() or self._lost())
+            self._server.settimeout(None)
         except BaseException:
             self._server.close()  # and with it the kernel, if there is one
             raise
@@ -246,7 +249,12 @@ class Manager(AsyncKernelManager):
     """
 
     def __init__(self, **settings):
-        self.folder = tempfile.TemporaryDirectory(prefix="sportsml-", ignore_cleanup_errors=True)
+        # Within the server's folder, which goes when the server does.
+        home = Path(os.environ[SERVER]).parent if SERVER in os.environ else None
+        home = home if home and home.is_dir() else None
+        self.folder = tempfile.TemporaryDirectory(
+            prefix="sportsml-", dir=home, ignore_cleanup_errors=True
+        )
         path = os.path.join(self.folder.name, "kernel.json")
         if sys.platform != "win32" and len(os.fsencode(path)) <= PATH_BYTES:
             settings |= {"transport": "ipc", "connection_file": path}
@@ -255,6 +263,14 @@ class Manager(AsyncKernelManager):
         self.provisioner = Provisioner(
             parent=self, kernel_id=self.kernel_id, kernel_spec=self.kernel_spec
         )
+
+
+def lost() -> bool:
+    """Whether kernels were forked here, and their server has ended: it took its kernels along."""
+    if SERVER not in os.environ:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        return server.connect_ex(os.environ[SERVER]) != 0
 
 
 def stop() -> None:

@@ -133,9 +133,7 @@ def execute(chapter: Chapter, values: dict[str, object], output: Path, progress:
 
     from sportsml_lite.publish import kernels
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models: two threads only get in the way
-    try:
+    def once() -> None:
         papermill.execute_notebook(
             chapter.notebook(),
             output,
@@ -146,6 +144,16 @@ def execute(chapter: Chapter, values: dict[str, object], output: Path, progress:
             kernel_manager_class=kernels.Manager,
             extra_arguments=["--log-level=CRITICAL"],  # the kernel's own notices help no reader
         )
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models: two threads only get in the way
+    try:
+        try:
+            once()
+        except RuntimeError:
+            if not kernels.lost():
+                raise
+            once()  # the kernel is no longer forked, and the run was not to blame
     except PapermillExecutionError as error:
         if error.ename.endswith(("UserError", "DeviceFileError")):
             raise UserError(f"{error.evalue}\nexecuted so far: {output}") from None

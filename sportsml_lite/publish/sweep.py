@@ -10,6 +10,7 @@ finished runs alone: a sweep that was killed and one that was not end with the s
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import statistics
 import time
@@ -51,9 +52,14 @@ class Plan:
     expected: Expected
 
     @property
+    def name(self) -> str:
+        """By which ``sportsml report`` finds it."""
+        return self.grid.name(self.chapter.name)
+
+    @property
     def folder(self) -> Path:
         """Where the sweep's tables are kept."""
-        return _home(self.chapter) / "sweeps" / self.grid.name
+        return _home(self.chapter) / "sweeps" / self.name
 
     def folder_of(self, run: Run) -> Path:
         """Where one of its runs is kept."""
@@ -62,7 +68,8 @@ class Plan:
     def split(self) -> tuple[list[Run], list[Run], list[Run]]:
         """Runs that are finished; that are to do; and, of these, whose folders are spoilt."""
         done = [run for run in self.runs if runs.is_finished(self.folder_of(run))]
-        todo = [run for run in self.runs if run not in set(done)]
+        finished = set(done)
+        todo = [run for run in self.runs if run not in finished]
         spoilt = [run for run in todo if (self.folder_of(run) / runs.RECORD).exists()]
         return done, todo, spoilt
 
@@ -328,8 +335,10 @@ def sweep(
     ------
     UserError for a chapter, parameter or value that does not exist, or where no worker can work
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # A worker that starts reads the script again, and would wait for the sweep that started it.
+        raise UserError('put the call of sweep() below if __name__ == "__main__":')
     found = find(chapter)
     plan_ = plan(found, grids.of(found, grid, fixed or {}))
-    for failure in carry_out(plan_, scheduler, workers, say):
-        say(f"failed: {plan_.named(failure.run)}: {_first_line(failure.error)}")
+    carry_out(plan_, scheduler, workers, say)
     return sweep_tables.numbers(plan_, plan_.split()[0])

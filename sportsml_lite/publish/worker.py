@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import sys
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -157,8 +158,11 @@ def inputs(chapter: Chapter, values: dict[str, object]) -> dict[str, str]:
 
 def of_chapter(chapter: Chapter) -> tuple[str, dict[str, str]]:
     """The state of all files that a chapter may depend on, and what its runs have in common."""
-    files = [*PACKAGE.rglob("*.py"), *(project_root() / "results").glob("*.parquet")]
-    known = state([chapter.source, *files])
+    package = [path for path in PACKAGE.rglob("*") if path.is_file()]
+    tables = (project_root() / "results").glob("*.parquet")
+    # An installation changes the folder of the libraries.
+    libraries = [Path(path) for path in sys.path if path.endswith("-packages")]
+    known = state([chapter.source, *package, *tables, *libraries])
     now = hashlib.sha256(repr(known).encode()).hexdigest()
     if (chapter.name, now) not in _READ:
         fingerprint.forget()
