@@ -29,7 +29,7 @@ BEST, WORST = "taught_8_2000_x5", "taught_all_0_x1"
 @pytest.mark.parametrize(
     ("gains", "spread", "says"),
     [
-        ({}, 0.002, ("none of 19 cells is a teacher shown to pay", "largest gain")),
+        ({}, 0.002, ("shown to pay in none of 19 cells", "largest gain", "another seed")),
         ({BEST: 0.05}, 0.002, ("pays in 1 of 19 cells, most with 8 athletes labelled, 2,000 "
                                "strangers and 5 times the steps: +0.05",)),
         ({BEST: 0.05, WORST: -0.05}, 0.002, ("pays in 1 of 19", "; in 1 it costs")),
@@ -43,6 +43,11 @@ def test_the_sentence_follows_the_cells(gains, spread, says):
     for text in says:
         assert text in said
     assert ("costs" in said) == any("costs" in text for text in says)
+
+
+def test_without_another_seed_nothing_is_said_of_one():
+    table = scores()
+    assert "another seed" not in findings.sentence(table[table["arm"] != findings.AGAIN])
 
 
 def test_the_best_cell_is_the_best_of_those_that_stand():

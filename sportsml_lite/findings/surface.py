@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sportsml_lite.evaluate import holm, mean
+from sportsml_lite.evaluate import compare, holm, mean
 from sportsml_lite.studies.surface import ARMS, CROSS, LABELLED, judge
 
+REFERENCE, AGAIN = "plain_all_x1", "plain_all_x1_again"
 ABSENT = "This run did not ask it."
 
 
@@ -32,7 +33,10 @@ def cells(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentence(scores: pd.DataFrame | None) -> str:
-    """Where a teacher pays most, where it costs, or that no cell stands; true for every table."""
+    """Where a teacher pays most, where it costs, or that no cell stands; true for every table.
+
+    Beside it what another seed alone does, where the table holds that.
+    """
     if scores is None:
         return ABSENT
     table = cells(scores)
@@ -43,10 +47,25 @@ def sentence(scores: pd.DataFrame | None) -> str:
     most = f"{_where(best)}: {best['comparison'].gain:+.3f}"
     lost = f"; in {costs} it costs" if costs else ""
     if pays:
-        return f"A teacher pays in {pays} of {len(table)} cells, most with {most}{lost}."
+        told = f"A teacher pays in {pays} of {len(table)} cells, most with {most}{lost}."
+    else:
+        above = int((estimate > 0).sum())
+        told = (
+            f"A teacher is shown to pay in none of {len(table)} cells, corrected for so many "
+            f"questions; {above} of the estimates lie above 0, the largest gain is that with "
+            f"{most}{lost}."
+        )
+    return told + _of_a_seed(scores)
+
+
+def _of_a_seed(scores: pd.DataFrame) -> str:
+    """What another seed of the plain student does to it, a sentence; or nothing."""
+    if not {AGAIN, REFERENCE} <= set(scores["arm"]):
+        return ""
+    gain = compare(scores, AGAIN, REFERENCE).gain
     return (
-        f"In none of {len(table)} cells is a teacher shown to pay; the largest gain is that with "
-        f"{most}{lost}."
+        " No teacher, and merely another seed of the student with all athletes labelled and the "
+        f"usual steps: {gain:+.3f}. A change of that size means nothing here."
     )
 
 
