@@ -50,8 +50,11 @@ def test_the_command_that_a_report_prints_asks_for_the_same(chapter):
     assert words[:3] == ["sportsml", "sweep", "03_try"]
     pairs = [(words[i + 1], words[i + 2]) for i, word in enumerate(words) if word == "-p"]
     again = grid.parse(chapter, [words[i + 1] for i, w in enumerate(words) if w == "-g"], pairs)
-    assert again == asked and again.name == asked.name
-    assert grid.parse(chapter, ["seed=3:8"]).name != grid.parse(chapter, ["seed=3:7"]).name
+    assert again == asked and again.name("03_try") == asked.name("03_try")
+    assert grid.parse(chapter, varied[:1]).name("03_try") not in (
+        grid.parse(chapter, ["seed=3:8"]).name("03_try"),
+        grid.parse(chapter, varied[:1]).name("04_try"),
+    )
 
 
 @pytest.mark.parametrize(
