@@ -120,8 +120,8 @@ score_table(
 )
 
 # %% [markdown]
-# {glue:text}`weeks_asked` are asked of these tables, and {glue:text}`weeks_stand` gains differ from 0 after
-# Holm's correction:
+# {glue:text}`weeks_asked` are asked of these tables. Differences that stand after Holm's correction:
+# {glue:text}`weeks_stand`.
 
 # %% tags=["hide-input"]
 score_table(
@@ -188,8 +188,8 @@ figures.ladder(main)
 # %% [markdown]
 # ## The questions
 #
-# The study asks {glue:text}`sessions_asked` on this page; {glue:text}`sessions_stand` of the gains differ
-# from 0 after Holm's correction for that many. An athlete is harmed if an arm's RMSE is higher by more
+# The study asks {glue:text}`sessions_asked` on this page; differences that stand after
+# Holm's correction for that many: {glue:text}`sessions_stand`. An athlete is harmed if an arm's RMSE is higher by more
 # than the margin of harm. The last column tells whom the MLP harms against itself, trained from
 # another seed.
 

@@ -87,8 +87,8 @@ score_table(
 # %% [markdown]
 # ## The questions
 #
-# The study asks {glue:text}`asked`; {glue:text}`stand` of the gains differ from 0 after Holm's correction for
-# that many.
+# The study asks {glue:text}`asked`; differences that stand after
+# Holm's correction for that many: {glue:text}`stand`.
 
 # %% tags=["hide-input"]
 score_table(

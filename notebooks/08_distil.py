@@ -330,7 +330,7 @@ figures.gain_table(tables)
 #
 # ## Summary
 #
-# - A soft target carries the teacher's doubt. It is worth most where the teacher doubts for a reason.
+# - A soft target carries the teacher's doubt. It could be worth most where the teacher doubts for a reason.
 # - Ask a teacher out of fold: its answers to windows that it learned from hold little doubt.
 # - $\tau^2$ keeps the soft lesson audible at high temperature; watch KL, not $H$.
 # - Compression is no result: judge distilled against the identical plain student, and the harmed against

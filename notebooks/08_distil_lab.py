@@ -99,7 +99,8 @@ figures.arm_table(tables)
 # ## The questions
 #
 # The study asks {glue:text}`asked` on this page, an arm against the one with the same labels, as many
-# steps and no teacher. {glue:text}`stand` of the gains differ from 0 after Holm's correction for that many. Below
+# steps and no teacher. Differences that stand after
+# Holm's correction for that many: {glue:text}`stand`. Below
 # {glue:text}`smallest` nothing is worth naming; an athlete counts as harmed from a loss of {glue:text}`harm` on,
 # and a mere change of seed harms some too.
 

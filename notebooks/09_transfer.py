@@ -260,8 +260,9 @@ figures.method_table(tables["swimming"])
 #
 # Whoever is read without a mistake stays; whoever is misread is moved. The aim is to protect those who have
 # little to gain, and to let pass who needs it most: an athlete whose classes *all* look wrong fails this
-# exam. It moves {glue:text}`moves` % of the swimmers. Without it, {glue:text}`harmed_free` would be
-# harmed, and the lowest would change by {glue:text}`lowest_free`.
+# exam. It moves {glue:text}`moves` % of the swimmers. Harmed with it: {glue:text}`harmed`; without it:
+# {glue:text}`harmed_free`. The lowest tenth changes by {glue:text}`lowest` with it, and by
+# {glue:text}`lowest_free` without. {glue:text}`guard`
 #
 # An earlier guard of this book hid one class after the other and asked whether the others' windows
 # helped to explain it. It held back exactly those whose classes all looked wrong. Six kinds of guard were
@@ -306,11 +307,10 @@ figures.both_exams(tables)
 #
 # - The earliest windows calibrate, later ones examine, a gap between them, and the athletes at each $k$
 #   are counted.
-# - Which classes there are is worth something by itself: compare with *masked*.
-# - Shrunken class means need no gradient and are the method to beat; compare them with class means that
-#   know nothing of the athlete.
+# - Which classes there are may be worth something by itself: compare with *masked*.
+# - Shrunken class means need no gradient; compare them with class means that know nothing of the athlete.
 # - Report who was harmed, beside the same count for another seed, and what the lowest tenth gained.
-# - Move only whom the model misreads.
+# - A guard spares whom the model reads rightly. Check whether it harms fewer.
 #
 # ## Exercises
 #

@@ -11,7 +11,7 @@
 # %% [markdown]
 # # 9 · Transfer to a new athlete: the lab
 #
-# **The experiment.** The distilled student of chapter 8, fitted to athletes it has never met, in every
+# **The experiment.** A student distilled as in chapter 8, by LSTMs, fitted to athletes it has never met, in every
 # way of the lesson, from 1 to 20 labelled windows a class, and MiniRocket fitted by the same windows. The lesson of chapter 9 tells why; this page
 # shows every arm.
 #
@@ -103,8 +103,8 @@ small_multiples(
 # %% [markdown]
 # ## The questions
 #
-# The study asks {glue:text}`asked` on this page. {glue:text}`stand` of the gains differ from 0
-# after Holm's correction for that many. Below {glue:text}`smallest` nothing is worth naming; an athlete
+# The study asks {glue:text}`asked` on this page. Differences that stand after
+# Holm's correction for that many: {glue:text}`stand`. Below {glue:text}`smallest` nothing is worth naming; an athlete
 # counts as harmed from a loss of {glue:text}`harm` on. *(By seed)*: how many another seed of the same student
 # harms. The unmasked heads are judged in accuracy.
 

@@ -89,7 +89,7 @@ record("command", results["swimming"].command)
 # **For whom?** A mean hides people. The swimmer whom the small student reads worst
 # goes from {glue:text}`lowest_before` to {glue:text}`lowest_after`. Whoever is read well has little to
 # gain. Harmed, that is, worse by more than the margin of harm: {glue:text}`swimming_harm`;
-# {glue:text}`actes_harm`. The tenth of the swimmers who fare worst changes by
+# {glue:text}`actes_harm`. The tenth of the swimmers who gain least changes by
 # {glue:text}`lowest_tenth`.
 #
 # **Is it the best one can do?** {glue:text}`rival`

@@ -117,8 +117,8 @@ figures.level_table(tables)
 # %% [markdown]
 # ## The questions
 #
-# The study asks {glue:text}`asked` on this page. {glue:text}`stand` of the gains differ from 0
-# after Holm's correction for that many. Below {glue:text}`smallest` nothing is worth naming; an athlete
+# The study asks {glue:text}`asked` on this page. Differences that stand after
+# Holm's correction for that many: {glue:text}`stand`. Below {glue:text}`smallest` nothing is worth naming; an athlete
 # counts as harmed from a loss of {glue:text}`harm` on. *(By seed)*: how many athletes the small student
 # harms when nothing but its seed changes.
 

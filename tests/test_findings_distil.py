@@ -56,7 +56,7 @@ def test_the_sentence_on_top_follows_the_verdict(gain, spread, said):
         "A teacher pays for the swimmers" if gain > 0 else "No teacher"
     )
     assert ("swimmers" in found["lost"]) == (gain < 0)
-    assert found["chosen"] == "the weighted mean in 4 of 5 models, the LSTMs in 1 of 5 models"
+    assert found["chosen"] == "the weighted mean in 4 of 5 models, the LSTMs in 1"
     assert all(isinstance(text, str) and text for text in found.values())
 
 

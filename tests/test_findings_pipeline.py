@@ -31,7 +31,11 @@ def test_the_sentence_tells_how_the_rival_did(rival, verdict):
     assert told["rival"] == findings.RIVALS[verdict].format(f"{(0.1 - rival) * 1.05:+.3f}")
     assert told["rival"] in told["in_short"]
     assert told["wrist"] == findings.WRISTS[verdict].format(f"{(0.1 - rival) * 1.05:+.3f}")
-    assert told["without_personal"].startswith("-0.105: " + findings.ADVICE["better"])
+    effect, _, advice = told["without_personal"].partition(": ")
+    assert effect.startswith("-0.105 [-0.1") and advice.startswith(findings.ADVICE["better"])
+    low, high = map(float, effect.partition("[")[2].strip("]").split(", "))
+    assert low < -0.105 < high
+    assert any(text in told["in_short"] for text in findings.COUNTED)
     assert "0 of 20 swimmers" in told["swimming_harm"]
 
 
@@ -79,3 +83,20 @@ def test_figures_show_every_athlete_and_every_rung():
     table = figures.judged_table(verdicts, dict.fromkeys(verdicts, True), {"swimming": 3})
     assert "0 of 20 (3)" in table.to_html()
     assert "MiniRocket, shrunken ridge" in figures.level_table({"swimming": scores}).to_html()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stands", "said"),
+    [
+        ("better", True, ""),
+        ("better", False, findings.UNCORRECTED),
+        ("worse", False, findings.UNCORRECTED),
+        ("undecided", False, " (so few athletes cannot tell it from luck)"),
+        ("no difference", True, ""),
+    ],
+)
+def test_a_gain_is_hedged_as_its_verdict_asks(verdict, stands, said):
+    """Of what no interval shows, nobody says that it falls with the correction."""
+    from types import SimpleNamespace
+
+    assert findings._hedge(SimpleNamespace(verdict=verdict), stands) == said

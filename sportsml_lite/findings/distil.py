@@ -31,6 +31,7 @@ BOUGHT = {
     "undecided": "Yet whether it makes the student better, these swimmers are too few to tell: "
     "{} in macro-F1.",
 }
+UNCORRECTED = " (which does not stand after Holm's correction)"
 LEADS = {
     "better": "is better than the plain student, {}",
     "worse": "is even worse than the plain student, {}",
@@ -74,7 +75,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "harmed_null": f"{compare(swimmers, 'plain_again', 'plain').harmed}",
         "harm": f"{rule.harm:.2f}",
         "asked": f"{len(verdicts)}",
-        "lead": _leads(verdicts),
+        "lead": _leads(verdicts, survives),
         **{
             f"like_{arm}": f"{100 * mean(swimmers, arm, 'fidelity').estimate:.0f}"
             for arm in ("plain", "distilled")
@@ -101,8 +102,8 @@ def _claim(verdicts: Mapping, survives: Mapping) -> str:
         arm = max(won, key=lambda arm: won[arm].gain.estimate)
         pays.append(f"for the {people} (most with “{TITLES[arm]}”: {won[arm].gain:+.3f})")
     if not pays:
-        return ("No teacher is shown to pay: with few labels or many, no gain over the student who "
-                "never had a teacher stands after the correction.")  # fmt: skip
+        return ("No teacher is shown to pay: with few labels or many, no taught student's gain "
+                "over the same student without a teacher stands after the correction.")  # fmt: skip
     rest = f" For the {' and the '.join(others)} no gain stands." if others else ""
     most = f"{', '.join(pays[:-1])} and {pays[-1]}" if len(pays) > 1 else pays[0]
     return f"A teacher pays {most}.{rest}"
@@ -119,15 +120,19 @@ def chosen(scores: pd.DataFrame) -> str:
     """Which teacher was the best on validation, and in how many models."""
     rows = scores[(scores["arm"] == "teacher") & (scores["metric"] == "chosen")]
     counts = rows["answer"].value_counts()
-    return ", ".join(f"{CHOSEN[name]} in {n} of {len(rows)} models" for name, n in counts.items())
+    (first, most), *others = counts.items()
+    return ", ".join([f"{CHOSEN[first]} in {most} of {len(rows)} models",
+                      *(f"{CHOSEN[name]} in {n}" for name, n in others)])  # fmt: skip
 
 
-def _leads(verdicts: Mapping[tuple[str, str], Comparison]) -> str:
+def _leads(verdicts: Mapping[tuple[str, str], Comparison], survives: Mapping) -> str:
     """What may be said of the teacher among swimmers and among simulated runners."""
     said = []
     for name in ("swimming", "simulated"):
         c = verdicts[name, "teacher"]
-        said.append(f"For the {PEOPLE[name]} it " + LEADS[c.verdict].format(f"{c.gain:+.3f}."))
+        falls = c.verdict in ("better", "worse") and not survives[name, "teacher"]
+        gain = f"{c.gain:+.3f}{UNCORRECTED * falls}."
+        said.append(f"For the {PEOPLE[name]} it " + LEADS[c.verdict].format(gain))
     won = [verdicts[name, "teacher"].verdict == "better" for name in ("swimming", "simulated")]
     return " ".join(said) + " A larger teacher need not be better." * (not all(won))
 

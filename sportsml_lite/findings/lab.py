@@ -60,6 +60,13 @@ class Lab:
         return f"{len(self.verdicts)} question{'s' * (len(self.verdicts) != 1)}"
 
     @property
+    def stand(self) -> str:
+        """How many differences stand after the correction, and on which side."""
+        kept = [c.gain.estimate > 0 for name, c in self.verdicts.items() if self.survives[name]]
+        sides = f" (better: {sum(kept)}, worse: {len(kept) - sum(kept)})" if kept else ""
+        return f"{len(kept)}{sides}"
+
+    @property
     def said(self) -> dict[str, str]:
         """What the page prints, by the name under which it is recorded."""
         rule = margin(self.study.metric)
@@ -67,7 +74,7 @@ class Lab:
             "smallest": f"{rule.smallest_effect:.2f}",
             "harm": f"{rule.harm:.2f}",
             "asked": self.asked,
-            "stand": f"{sum(self.survives.values())}",
+            "stand": self.stand,
             "tested": self.tested,
         }
 

@@ -6,10 +6,17 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from sportsml_lite.evaluate import athlete_values, compare, holm, mean
+from sportsml_lite.evaluate import Comparison, athlete_values, compare, holm, mean
 from sportsml_lite.studies.pipeline import judge
 
 ASKED = "everything"
+COUNTED = (
+    "none of the three differs",
+    "one of the three differs",
+    "two of the three differ",
+    "each of the three differs",
+)
+STEPS = (ASKED, "without_personal", "without_teacher")
 UNCORRECTED = " (which does not stand after Holm's correction)"
 PEOPLE = {"swimming": "swimmers", "actes": "young riders", "simulated": "simulated runners"}
 RIVALS = {
@@ -27,10 +34,11 @@ WRISTS = {
     "undecided": "with so few swimmers nobody can tell the two apart ({})",
 }
 ADVICE = {
-    "better": "it pays",
-    "worse": "it does harm on average: leave it out",
-    "no difference": "it makes no difference worth naming: leave it out",
-    "undecided": "with so few swimmers nobody can say whether it pays; what it costs is certain",
+    "better": "the step pays",
+    "worse": "the step does harm on average: leave it out",
+    "no difference": "the step makes no difference worth naming: leave it out",
+    "undecided": "with so few swimmers nobody can say whether the step pays; what it costs is "
+    "certain",
 }
 
 
@@ -45,7 +53,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         whole = verdicts[dataset, "everything"]
         luck = compare(tables[dataset], "none_again", "none")
         said |= {
-            f"{dataset}_gain": f"{whole.gain:+.3f}" + UNCORRECTED * (not stands[dataset, ASKED]),
+            f"{dataset}_gain": f"{whole.gain:+.3f}" + _hedge(whole, stands[dataset, ASKED]),
             f"{dataset}_harm": (
                 f"{whole.harmed} of {whole.athletes} {people} (another seed alone: {luck.harmed})"
             ),
@@ -59,14 +67,15 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     )
     return said | {
         "in_short": (
-            f"Teacher, student and five windows of each stroke change the macro-F1 of a new "
-            f"swimmer by {swim['everything'].gain.estimate:+.3f}. Take the swimmer's windows out "
-            f"again, and it changes by {-swim['without_personal'].gain.estimate:+.3f}; take the "
-            f"teacher out instead, and it changes by "
-            f"{-swim['without_teacher'].gain.estimate:+.3f}. {rival}"
+            f"Where only eight swimmers are labelled, a teacher and five windows of each stroke "
+            f"change the macro-F1 of a new one by {swim['everything'].gain.estimate:+.3f}. Take "
+            f"the new one's windows out again, and it changes by "
+            f"{-swim['without_personal'].gain.estimate:+.3f}; take the teacher out instead, and it "
+            f"changes by {-swim['without_teacher'].gain.estimate:+.3f}. After Holm's correction "
+            f"{COUNTED[sum(stands['swimming', name] for name in STEPS)]} from 0. {rival}"
         ),
         **{
-            name: f"{-swim[name].gain.estimate:+.3f}: {ADVICE[swim[name].verdict]}"
+            name: f"{_without(swim[name])}: {ADVICE[swim[name].verdict]}"
             + UNCORRECTED * (swim[name].verdict == "better" and not stands["swimming", name])
             for name in ("without_teacher", "without_personal")
         },
@@ -78,3 +87,16 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "rival_level": f"{mean(tables['swimming'], 'minirocket_ridge'):.3f}",
         "whole_level": f"{mean(tables['swimming'], 'guarded'):.3f}",
     }
+
+
+def _hedge(found: Comparison, stands: bool) -> str:
+    """What has to be said beside a gain that does not stand."""
+    if found.verdict == "undecided":
+        return " (so few athletes cannot tell it from luck)"
+    return UNCORRECTED * (not stands)
+
+
+def _without(found: Comparison) -> str:
+    """What leaving a step out changes: a gain, seen from the other side."""
+    gain = found.gain
+    return f"{-gain.estimate:+.3f} [{-gain.high:+.3f}, {-gain.low:+.3f}]"

@@ -52,7 +52,8 @@ def sentence(scores: pd.DataFrame | None) -> str:
         above = int((estimate > 0).sum())
         told = (
             f"A teacher is shown to pay in none of {len(table)} cells, corrected for so many "
-            f"questions; {above} of the estimates lie above 0, the largest gain is that with "
+            f"questions; {'all' if above == len(table) else above} of the estimates, which share "
+            f"athletes and students, lie above 0, and the largest gain is that with "
             f"{most}{lost}."
         )
     return told + _of_a_seed(scores)
@@ -65,7 +66,13 @@ def _of_a_seed(scores: pd.DataFrame) -> str:
     gain = compare(scores, AGAIN, REFERENCE).gain
     return (
         " No teacher, and merely another seed of the student with all athletes labelled and the "
-        f"usual steps: {gain:+.3f}. A change of that size means nothing here."
+        f"usual steps: {gain:+.3f}. "
+        + (
+            "A change of that size means nothing here."
+            if gain.low <= 0 <= gain.high
+            else "Its interval leaves out 0 although only luck differs: trust none here that "
+            "barely does."
+        )
     )
 
 

@@ -7,14 +7,21 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from sportsml_lite.evaluate import compare, gains, lowest_tenth
-from sportsml_lite.studies.transfer import COUNTED, EXAMS, FEW_KS, at, most_helped
+from sportsml_lite.evaluate import compare, gains, holm, lowest_tenth
+from sportsml_lite.studies.transfer import COUNTED, EXAMS, FEW_KS, at, judge, most_helped
 
 STANDS = {
     "better": "a gain worth naming",
     "worse": "a loss",
     "no difference": "too little to name",
     "undecided": "with so few athletes nobody can tell it from luck",
+}
+UNCORRECTED = ", though it does not stand after Holm's correction"
+GUARDS = {
+    "better": "On average it helps ({}).",
+    "worse": "On average it costs ({}).",
+    "no difference": "On average it makes no difference worth naming ({}).",
+    "undecided": "Whether it helps or costs on average, so few swimmers do not tell ({}).",
 }
 RIVALS = {
     "better": "the small student is better ({})",
@@ -49,6 +56,9 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         for name in ("swimming", "simulated")
     }
     there = compare(runners, "guarded", "masked")
+    stands = holm(judge(tables))["simulated", "guarded", "masked", COUNTED]
+    chance = compare(runners, "population_again", "population")
+    guard = compare(five, "guarded", "shrink")
     return {
         "in_short": (
             f"Five labelled windows of each stroke change the macro-F1 of a new swimmer by "
@@ -76,11 +86,16 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             for name, gains in exam.items()
         },
         "kinder": (
-            "The head did not become any worse from one line to the next; the exam became harder."
+            "The method is the same in every line: first the exam became harder, then the baseline."
             if all(lot > earliest for lot, earliest, _ in exam.values())
             else "Not everywhere did the kinder exam give the higher mark; do not count on that."
         ),
-        "runners": f"{there.gain:+.3f} ({STANDS[there.verdict]})",
+        "runners": (
+            f"{there.gain:+.3f} ({STANDS[there.verdict]}"
+            + UNCORRECTED * (there.verdict == "better" and not stands)
+            + f"; harmed {there.harmed} of {there.athletes}, by another seed alone {chance.harmed})"
+        ),
+        "guard": GUARDS[guard.verdict].format(f"{guard.gain:+.3f}"),
         "reserve": f"{reserve.gain:+.3f}",
         "reserve_stands": STANDS[reserve.verdict],
     }
