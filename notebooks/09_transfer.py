@@ -260,9 +260,7 @@ figures.method_table(tables["swimming"])
 #
 # Whoever is read without a mistake stays; whoever is misread is moved. The aim is to protect those who have
 # little to gain, and to let pass who needs it most: an athlete whose classes *all* look wrong fails this
-# exam. It moves {glue:text}`moves` % of the swimmers. Harmed with it: {glue:text}`harmed`; without it:
-# {glue:text}`harmed_free`. The lowest tenth changes by {glue:text}`lowest` with it, and by
-# {glue:text}`lowest_free` without. {glue:text}`guard`
+# exam. It moves {glue:text}`moves` % of the swimmers. {glue:text}`guard`
 #
 # An earlier guard of this book hid one class after the other and asked whether the others' windows
 # helped to explain it. It held back exactly those whose classes all looked wrong. Six kinds of guard were

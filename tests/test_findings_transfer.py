@@ -48,7 +48,7 @@ def test_the_sentence_follows_the_verdict(shrink, stands):
     assert told["stands"] == findings.STANDS[stands]
     assert f"{shrink * 1.05:+.3f} for learning" in told["in_short"]
     assert told["people"] == "20"
-    assert told["guard"].startswith("On average it makes no difference")  # it moves all alike here
+    assert "On average it makes no difference" in told["guard"]  # it moves all alike here
     assert findings.STANDS[stands] in told["runners"] and "seed alone 0" in told["runners"]
     harder = findings.findings(three(shrink=0.05, lot=-0.1))
     assert harder["kinder"] != told["kinder"]

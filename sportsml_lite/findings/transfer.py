@@ -76,9 +76,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "people": f"{whole.athletes}",
         "harmed": f"{whole.harmed}",
         "harmed_null": f"{luck.harmed}",
-        "harmed_free": f"{free.harmed}",
         "lowest": f"{lowest:+.3f}",
-        "lowest_free": f"{lowest_free:+.3f}",
         "moves": f"{100 * moves:.0f}",
         "rival": RIVALS[rival.verdict].format(f"{rival.gain:+.3f}"),
         **{
@@ -95,7 +93,11 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             + UNCORRECTED * (there.verdict == "better" and not stands)
             + f"; harmed {there.harmed} of {there.athletes}, by another seed alone {chance.harmed})"
         ),
-        "guard": GUARDS[guard.verdict].format(f"{guard.gain:+.3f}"),
+        "guard": (
+            f"Harmed with it: {whole.harmed}; without it: {free.harmed}. The lowest tenth changes "
+            f"by {lowest:+.3f} with it, and by {lowest_free:+.3f} without. "
+            + GUARDS[guard.verdict].format(f"{guard.gain:+.3f}")
+        ),
         "reserve": f"{reserve.gain:+.3f}",
         "reserve_stands": STANDS[reserve.verdict],
     }
