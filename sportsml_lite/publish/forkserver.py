@@ -31,6 +31,7 @@ from pathlib import Path
 # What notebooks import, by the library that has to be installed for it; left out where it is not.
 LIBRARIES = {
     "numpy": ("numpy",),
+    "numba": ("numba",),
     "pandas": ("pandas",),
     "pyarrow": ("pyarrow.parquet",),
     "pandera": ("pandera.pandas",),

@@ -28,7 +28,7 @@ from sportsml_lite.transfer.support import (
 )
 
 MEMORY_MB = 256.0
-ACTIVATIONS = 24  # tensors of a step and width that a gradient holds at once, measured
+ACTIVATIONS = 12  # tensors of a step and width that a gradient holds at once, measured
 
 
 def personalise_many(
