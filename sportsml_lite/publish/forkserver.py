@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from sportsml_lite.publish import load_nbformat
+
 # What notebooks import, by the library that has to be installed for it; left out where it is not.
 LIBRARIES = {
     "numpy": ("numpy",),
@@ -45,9 +47,8 @@ LIBRARIES = {
     "lightning": ("lightning",),
 }
 KERNEL = (  # what a kernel imports itself
-    "nbformat", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.debugger",
-    "IPython.core.pylabtools",
-)  # fmt: skip
+    "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.debugger", "IPython.core.pylabtools",
+)
 SETTINGS = {
     "OMP_NUM_THREADS": "1",  # BLAS starts its threads on import
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # and so does pyarrow's allocator
@@ -84,6 +85,8 @@ def preload(libraries: Iterable[str]) -> dict[str, str]:
         os.environ.setdefault(name, value)
     before = set(os.environ)
     sys.ps1 = "In : "  # as IPython sets it: libraries ask on import whether a person types
+    gc.disable()  # imports keep what they make: looking for what is not used is a tenth of them
+    load_nbformat()  # a kernel imports it
     wanted = (LIBRARIES[name] for name in LIBRARIES if name in libraries)
     for name in (*chain.from_iterable(wanted), *KERNEL):
         with contextlib.suppress(ImportError):
@@ -92,6 +95,7 @@ def preload(libraries: Iterable[str]) -> dict[str, str]:
     if threads > 1:
         sys.exit(f"{threads} threads after the imports: kernels are started, not forked")
     gc.freeze()  # the collector would touch, and so copy, every page that kernels share
+    gc.enable()
     return {name: value for name, value in os.environ.items() if name not in before}
 
 
