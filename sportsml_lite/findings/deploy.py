@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from sportsml_lite.evaluate import Comparison, athlete_values, holm, mean
+from sportsml_lite.findings.hedge import hedge
 from sportsml_lite.studies.deploy import GUIDES, judge
 
 PEOPLE = {"swimming": "swimmers", "actes": "young riders", "simulated": "simulated runners"}
@@ -46,9 +47,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
                 "is then a few hundred lines of C and some kilobytes, and a window takes "
                 "microseconds."
             ),
-            "personal": f"{_signed(swim['personal'].gain.estimate)}"
-            + " (which does not stand after Holm's correction)"
-            * (not stands["swimming", "personal"]),
+            "personal": _signed(swim["personal"].gain.estimate)
+            + hedge(swim["personal"], stands["swimming", "personal"]),
             "personal_int8": lost(swim["personal_int8"]),
             "small": SMALL[swim["small"].verdict],
             "lowest": _lowest(tables["swimming"]),

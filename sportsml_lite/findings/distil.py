@@ -10,6 +10,7 @@ import torch
 
 from sportsml_lite.errors import UserError
 from sportsml_lite.evaluate import Comparison, compare, holm, mean
+from sportsml_lite.findings.hedge import hedge
 from sportsml_lite.losses import soften
 from sportsml_lite.prepare.tasks import STROKES
 from sportsml_lite.protocol import margin
@@ -31,7 +32,6 @@ BOUGHT = {
     "undecided": "Yet whether it makes the student better, these swimmers are too few to tell: "
     "{} in macro-F1.",
 }
-UNCORRECTED = " (which does not stand after Holm's correction)"
 LEADS = {
     "better": "is better than the plain student, {}",
     "worse": "is even worse than the plain student, {}",
@@ -130,8 +130,7 @@ def _leads(verdicts: Mapping[tuple[str, str], Comparison], survives: Mapping) ->
     said = []
     for name in ("swimming", "simulated"):
         c = verdicts[name, "teacher"]
-        falls = c.verdict in ("better", "worse") and not survives[name, "teacher"]
-        gain = f"{c.gain:+.3f}{UNCORRECTED * falls}."
+        gain = f"{c.gain:+.3f}{hedge(c, survives[name, 'teacher'])}."
         said.append(f"For the {PEOPLE[name]} it " + LEADS[c.verdict].format(gain))
     won = [verdicts[name, "teacher"].verdict == "better" for name in ("swimming", "simulated")]
     return " ".join(said) + " A larger teacher need not be better." * (not all(won))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from sportsml_lite.evaluate import Comparison, athlete_values, compare, holm, mean
+from sportsml_lite.findings.hedge import hedge
 from sportsml_lite.studies.pipeline import judge
 
 ASKED = "everything"
@@ -17,7 +18,7 @@ COUNTED = (
     "each of the three differs",
 )
 STEPS = (ASKED, "without_personal", "without_teacher")
-UNCORRECTED = " (which does not stand after Holm's correction)"
+LUCK = " (so few athletes cannot tell it from luck)"
 PEOPLE = {"swimming": "swimmers", "actes": "young riders", "simulated": "simulated runners"}
 RIVALS = {
     "better": "It beats MiniRocket, given the same windows of the athlete, by {}.",
@@ -53,7 +54,9 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         whole = verdicts[dataset, "everything"]
         luck = compare(tables[dataset], "none_again", "none")
         said |= {
-            f"{dataset}_gain": f"{whole.gain:+.3f}" + _hedge(whole, stands[dataset, ASKED]),
+            f"{dataset}_gain": f"{whole.gain:+.3f}"
+            + LUCK * (whole.verdict == "undecided")
+            + hedge(whole, stands[dataset, ASKED]),
             f"{dataset}_harm": (
                 f"{whole.harmed} of {whole.athletes} {people} (another seed alone: {luck.harmed})"
             ),
@@ -76,7 +79,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         ),
         **{
             name: f"{_without(swim[name])}: {ADVICE[swim[name].verdict]}"
-            + UNCORRECTED * (swim[name].verdict == "better" and not stands["swimming", name])
+            + hedge(swim[name], stands["swimming", name])
             for name in ("without_teacher", "without_personal")
         },
         "lowest_before": f"{before[lowest]:.2f}",
@@ -87,13 +90,6 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "rival_level": f"{mean(tables['swimming'], 'minirocket_ridge'):.3f}",
         "whole_level": f"{mean(tables['swimming'], 'guarded'):.3f}",
     }
-
-
-def _hedge(found: Comparison, stands: bool) -> str:
-    """What has to be said beside a gain that does not stand."""
-    if found.verdict == "undecided":
-        return " (so few athletes cannot tell it from luck)"
-    return UNCORRECTED * (not stands)
 
 
 def _without(found: Comparison) -> str:

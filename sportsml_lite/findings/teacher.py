@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.evaluate import Comparison, compare, gains, holm
+from sportsml_lite.findings.hedge import hedge
 from sportsml_lite.protocol import margin
 from sportsml_lite.studies.teacher import QUESTIONS, RIVALS, TITLES, WRIST, judge, rival
 
@@ -42,6 +43,8 @@ STANDS = {
     "no difference": "There is no difference worth naming: {}",
     "undecided": "The data cannot decide: {}",
 }
+# What is recorded, who they are, and in which table.
+OTHERS = ("riders", "riders", "actes"), ("runners", "simulated runners", "simulated")
 LITTLE = "The more a label follows from one number, the less there is for a network to find."
 RULE = {
     "better": "It is better than two cuts of the heart rate, {}.",
@@ -64,8 +67,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     few, levels, groups = other_wrist(swimmers), _levels(swimmers), mended(swimmers)
     mend = {name: f"{part.mean():+.2f}" for name, part in groups.items()}
     other, usual = (mend.get(f"on the {side} wrist", "–") for side in ("other", "usual"))
-    main = {d: verdicts[d, f"network_{rival(t)}"] for d, t in tables.items()}
-    first, turned = main["swimming"], verdicts["swimming", "turned"]
+    asked = {d: (d, f"network_{rival(t)}") for d, t in tables.items()}
+    first, turned = verdicts[asked["swimming"]], verdicts["swimming", "turned"]
     against = verdicts["swimming", rival(swimmers)]
     rule_of_thumb = verdicts["actes", "zone"]
     every = [c.verdict == "better" for (d, q), c in verdicts.items()
@@ -81,8 +84,11 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "answer": "Yes, it is" if all(every) else "That is not shown",
         "stands": STANDS[first.verdict].format(f"{first.gain:+.3f}"),
         "rule": RULE[rule_of_thumb.verdict].format(f"{rule_of_thumb.gain:+.3f}"),
-        "riders": _sentence("riders", main["actes"]),
-        "runners": _sentence("simulated runners", main["simulated"]),
+        **{
+            name: _sentence(people, verdicts[asked[d]])
+            + hedge(verdicts[asked[d]], survives[asked[d]])
+            for name, people, d in OTHERS
+        },
         "won": f"these of the teacher's gains stand: {'; '.join(names)}"
         if names
         else "none of the teacher's gains stands",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sportsml_lite.evaluate import compare, gains, holm, lowest_tenth
+from sportsml_lite.findings.hedge import hedge
 from sportsml_lite.studies.transfer import COUNTED, EXAMS, FEW_KS, at, judge, most_helped
 
 STANDS = {
@@ -16,7 +17,6 @@ STANDS = {
     "no difference": "too little to name",
     "undecided": "with so few athletes nobody can tell it from luck",
 }
-UNCORRECTED = ", though it does not stand after Holm's correction"
 GUARDS = {
     "better": "On average it helps ({}).",
     "worse": "On average it costs ({}).",
@@ -89,9 +89,8 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
             else "Not everywhere did the kinder exam give the higher mark; do not count on that."
         ),
         "runners": (
-            f"{there.gain:+.3f} ({STANDS[there.verdict]}"
-            + UNCORRECTED * (there.verdict == "better" and not stands)
-            + f"; harmed {there.harmed} of {there.athletes}, by another seed alone {chance.harmed})"
+            f"{there.gain:+.3f}{hedge(there, stands)} ({STANDS[there.verdict]}; harmed "
+            f"{there.harmed} of {there.athletes}, by another seed alone {chance.harmed})"
         ),
         "guard": (
             f"Harmed with it: {whole.harmed}; without it: {free.harmed}. The lowest tenth changes "

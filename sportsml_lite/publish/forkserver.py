@@ -47,7 +47,10 @@ LIBRARIES = {
     "lightning": ("lightning",),
 }
 KERNEL = (  # what a kernel imports itself
-    "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.debugger", "IPython.core.pylabtools",
+    "ipykernel.ipkernel",
+    "ipykernel.kernelapp",
+    "ipykernel.debugger",
+    "IPython.core.pylabtools",
 )
 SETTINGS = {
     "OMP_NUM_THREADS": "1",  # BLAS starts its threads on import
