@@ -332,7 +332,8 @@ figures.learning_curve(
 #   beat and trained in seconds. It is *the* rival. A mirror is no secret of networks, so where there is
 #   one, {term}`MiniRocket` has it too.
 #
-# Every model is tested on athletes of whom it has seen no window, and every athlete is tested.
+# Every athlete is tested by *models* that have seen no window of theirs: one a fold, and real athletes
+# are divided into folds more than once.
 
 # %% tags=["hide-input"]
 figures.ranking(tables)

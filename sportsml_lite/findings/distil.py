@@ -126,13 +126,13 @@ def chosen(scores: pd.DataFrame) -> str:
 
 
 def _leads(verdicts: Mapping[tuple[str, str], Comparison], survives: Mapping) -> str:
-    """What may be said of the teacher among swimmers and among simulated runners."""
-    said = []
-    for name in ("swimming", "simulated"):
+    """What may be said of the teacher, of one data set after the other."""
+    said, won = [], []
+    for name, people in PEOPLE.items():
         c = verdicts[name, "teacher"]
         gain = f"{c.gain:+.3f}{hedge(c, survives[name, 'teacher'])}."
-        said.append(f"For the {PEOPLE[name]} it " + LEADS[c.verdict].format(gain))
-    won = [verdicts[name, "teacher"].verdict == "better" for name in ("swimming", "simulated")]
+        said.append(f"For the {people} it " + LEADS[c.verdict].format(gain))
+        won.append(c.verdict == "better")
     return " ".join(said) + " A larger teacher need not be better." * (not all(won))
 
 
