@@ -333,7 +333,7 @@ figures.learning_curve(
 #   one, {term}`MiniRocket` has it too.
 #
 # Every athlete is tested by *models* that have seen no window of theirs: one a fold, and real athletes
-# are divided into folds more than once.
+# are divided more than once.
 
 # %% tags=["hide-input"]
 figures.ranking(tables)
