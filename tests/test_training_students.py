@@ -58,6 +58,18 @@ def test_outputs_and_gradient_are_autograds(samples, padded):
             torch.testing.assert_close(found[name][s], p.grad, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("name", ["depth.0.weight", "norms.1.scale", "norms.2.shift"])
+def test_what_is_no_number_stays_none(name):
+    """A training that diverges is told by its loss: no layer may swallow a NaN, as max() would."""
+    model = Student(3, 4, 8, kernel=5, stride=2)
+    weights, seen = stack([model]), Seen.of(model, torch.randn(1, 7, 3, 24))
+    weights[name].fill_(torch.nan)
+    logits = outputs(weights, seen)
+    assert logits.isnan().all()
+    found = gradient(weights, seen, lambda z: (z.sum((1, 2)), torch.ones_like(z)))[1]
+    assert found["head.weight"].isnan().any()
+
+
 def test_only_what_moves_has_a_gradient():
     torch.manual_seed(0)
     model = Student(3, 4, 8, kernel=5, stride=2)
