@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sportsml_lite.findings import pipeline as findings
-from sportsml_lite.findings.hedge import UNCORRECTED, hedge
+from sportsml_lite.findings.hedge import LUCK, UNCORRECTED, doubt, hedge
 from sportsml_lite.plots import pipeline as figures
 from sportsml_lite.studies import pipeline as study
 
@@ -95,4 +95,6 @@ def test_figures_show_every_athlete_and_every_rung():
 )  # fmt: skip
 def test_a_difference_is_hedged_where_it_is_called_one_and_does_not_stand(verdict, stands, said):
     """Of what no interval shows, nobody says that it falls with the correction."""
-    assert hedge(SimpleNamespace(verdict=verdict), stands) == said
+    found = SimpleNamespace(verdict=verdict)
+    assert hedge(found, stands) == said
+    assert doubt(found, stands) == (LUCK if verdict == "undecided" else said)

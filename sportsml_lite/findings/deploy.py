@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from sportsml_lite.evaluate import Comparison, athlete_values, holm, mean
-from sportsml_lite.findings.hedge import hedge
+from sportsml_lite.findings.hedge import doubt
 from sportsml_lite.studies.deploy import GUIDES, judge
 
 PEOPLE = {"swimming": "swimmers", "actes": "young riders", "simulated": "simulated runners"}
@@ -48,7 +48,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
                 "microseconds."
             ),
             "personal": _signed(swim["personal"].gain.estimate)
-            + hedge(swim["personal"], stands["swimming", "personal"]),
+            + doubt(swim["personal"], stands["swimming", "personal"]),
             "personal_int8": lost(swim["personal_int8"]),
             "small": SMALL[swim["small"].verdict],
             "lowest": _lowest(tables["swimming"]),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from sportsml_lite.evaluate import Comparison, athlete_values, compare, holm, mean
-from sportsml_lite.findings.hedge import hedge
+from sportsml_lite.findings.hedge import doubt, hedge
 from sportsml_lite.studies.pipeline import judge
 
 ASKED = "everything"
@@ -18,7 +18,6 @@ COUNTED = (
     "each of the three differs",
 )
 STEPS = (ASKED, "without_personal", "without_teacher")
-LUCK = " (so few athletes cannot tell it from luck)"
 PEOPLE = {"swimming": "swimmers", "actes": "young riders", "simulated": "simulated runners"}
 RIVALS = {
     "better": "It beats MiniRocket, given the same windows of the athlete, by {}.",
@@ -54,9 +53,7 @@ def findings(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         whole = verdicts[dataset, "everything"]
         luck = compare(tables[dataset], "none_again", "none")
         said |= {
-            f"{dataset}_gain": f"{whole.gain:+.3f}"
-            + LUCK * (whole.verdict == "undecided")
-            + hedge(whole, stands[dataset, ASKED]),
+            f"{dataset}_gain": f"{whole.gain:+.3f}" + doubt(whole, stands[dataset, ASKED]),
             f"{dataset}_harm": (
                 f"{whole.harmed} of {whole.athletes} {people} (another seed alone: {luck.harmed})"
             ),

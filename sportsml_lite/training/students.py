@@ -142,7 +142,10 @@ def _hidden(x, mask):
 
 @dataclass(frozen=True)
 class _Block:
-    """A block's input and weights, and what its gradient needs again; (S, W, T·M) each."""
+    """A block's input and weights, and what its gradient needs again.
+
+    x, convolved, normed : (S, W, T·M); inverse : (S, T·M); late : (k,), see ``fused.convolve``
+    """
 
     x: torch.Tensor
     convolved: torch.Tensor
